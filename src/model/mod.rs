@@ -1,0 +1,29 @@
+//! What are the words of the house? The types every room shares, in the order a line meets them.
+//!
+//! Shapes only: no I/O, no clock, no decisions. *Not here:* how anything is made (the rooms) or kept (`store`).
+
+mod time;
+mod position;
+mod block;
+mod level;
+mod record;
+mod template;
+mod verdict;
+mod judging;
+mod severity;
+mod finding;
+mod incident;
+mod fact;
+
+pub use block::{LineBlock, LineSpan, Medium, Origin, Phase, SourceEvent};
+pub use fact::{Fact, Snapshot};
+pub use finding::{Finding, JudgedBy};
+pub use incident::{Alert, Delivery, DeliveryOutcome, Incident, IncidentState};
+pub use judging::{Completion, JudgeFailure, JudgeRequest, Judged, Prompt, Usage};
+pub use level::Level;
+pub use position::{FilePlace, JournalPlace, Place, Position, StreamKey};
+pub use record::{Evidence, Header, Notes, clip};
+pub use severity::{Category, Severity};
+pub use template::{Fingerprint, Kind, KindId, KindRow, TemplateId, TemplateRow};
+pub use time::{Period, Timestamp};
+pub use verdict::{Question, Verdict, VerdictRow};

@@ -1,0 +1,41 @@
+//! What may leave the host? The only maker of the two texts that can: [`ForModel`] and [`ForPeople`].
+//!
+//! Text for a model loses secrets and personal data; text for people loses secrets. *Not here:* sending anything.
+
+mod secret;
+
+pub use secret::Secret;
+
+use std::fmt;
+
+/// Text a language model may see: secrets and personal data replaced. Only this room can make one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ForModel(String);
+
+/// Text a person may see in an alert: secrets replaced. Only this room can make one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ForPeople(String);
+
+impl ForModel {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl ForPeople {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ForModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for ForPeople {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
