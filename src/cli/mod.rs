@@ -1,0 +1,1 @@
+//! What can be typed? *Not here:* work (the rooms).

@@ -1,0 +1,1 @@
+//! How does the service live: start, watch, reload, stop? *Not here:* argument parsing (cli).

@@ -1,0 +1,1 @@
+//! Which exit code means what (DESIGN section 5.1).

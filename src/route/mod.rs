@@ -1,0 +1,1 @@
+//! Who is told, and when? *Not here:* sending (deliver).

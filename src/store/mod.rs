@@ -1,0 +1,1 @@
+//! What survives a crash? One SQLite file, one transaction a commit. *Not here:* decisions.

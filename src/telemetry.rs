@@ -1,0 +1,1 @@
+//! Our own log events: journald as a service, stderr otherwise.

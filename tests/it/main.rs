@@ -1,0 +1,3 @@
+//! The only integration binary: everything a user or a peer can see, over the wire and on real files.
+
+mod support;

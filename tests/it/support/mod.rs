@@ -1,0 +1,1 @@
+//! Servers and files the tests talk to. Servers enforce the contract of what they stand for.
