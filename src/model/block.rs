@@ -77,8 +77,8 @@ pub enum SourceEvent {
     Readable { origin: Arc<str> },
     /// The rest of an overlong line was skipped.
     Skipped { origin: Arc<str>, bytes: u64 },
-    /// Every line that was there at the start has been handed over (for all sources together).
-    Learned,
-    /// The last source has ended (stdin, or files given to a bounded run).
-    Ended,
+    /// This source has handed over every line that was there at the start.
+    Learned { source: Arc<str> },
+    /// This source has no more lines, for good (standard input).
+    Ended { source: Arc<str> },
 }

@@ -1,1 +1,23 @@
 //! Where do lines come from? Readers that own bytes and offsets. *Not here:* meaning (parse).
+
+mod outlet;
+
+pub use outlet::{Closed, FromSource, Outlet, Pulse};
+
+use crate::model::Position;
+
+/// Something that lines come from. One file and one registry line each.
+pub trait Source: Send {
+    /// `files`, `journal` or `stdin`.
+    fn name(&self) -> &'static str;
+
+    /// Fixes where every stream stands, before READY: known positions are resumed; with `read_from = "end"` what is
+    /// already there only teaches. Returns the positions to commit now. Hands over no lines and never fails: what
+    /// cannot be opened is reported by `run` and retried there.
+    fn open(&mut self, known: &[Position]) -> Vec<Position>;
+
+    /// Hands over the learning pass (in the background of live lines), then live lines until `outlet.stopped()`.
+    /// Blocks; runs on a thread of its own. Never drops a line: a full outlet makes it wait. Calls `outlet.beat()` at
+    /// least every second. Sends exactly one `SourceEvent::Learned`, also when there was nothing to learn.
+    fn run(self: Box<Self>, outlet: Outlet);
+}
