@@ -1,1 +1,41 @@
-//! Which exit code means what (DESIGN section 5.1).
+//! Which exit code means what (DESIGN section 5.1), and how an error reads on stderr. Decides nothing.
+
+use std::process::ExitCode;
+
+/// Everything went as asked.
+pub const OK: u8 = 0;
+/// Anomalies at or above `--fail-on`.
+pub const ANOMALIES: u8 = 1;
+/// Something failed while running.
+pub const FAILURE: u8 = 2;
+/// The command line or the config is wrong.
+pub const USAGE: u8 = 64;
+
+/// The command line or config is wrong: exit 64 instead of 2. `shown` when the mistakes were already drawn.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct UsageError {
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+/// Prints `error:`, `caused by:`, `hint:` and picks the code.
+pub fn report(result: anyhow::Result<u8>) -> ExitCode {
+    let error = match result {
+        Ok(code) => return ExitCode::from(code),
+        Err(error) => error,
+    };
+    eprintln!("error: {error}");
+    for cause in error.chain().skip(1) {
+        eprintln!("  caused by: {cause}");
+    }
+    match error.downcast_ref::<UsageError>() {
+        Some(usage) => {
+            if let Some(hint) = &usage.hint {
+                eprintln!("  hint: {hint}");
+            }
+            ExitCode::from(USAGE)
+        }
+        None => ExitCode::from(FAILURE),
+    }
+}
