@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Alert, Finding, Incident, KindId, KindRow, Position, Question, TemplateRow, Timestamp, Usage, VerdictRow};
+use super::{
+    Alert, Finding, Fingerprint, Incident, KindId, KindRow, Position, Question, TemplateRow, Timestamp, Usage,
+    VerdictRow,
+};
 
 /// One durable change. All facts of one commit land in one transaction with the positions.
 #[derive(Clone, PartialEq, Debug)]
@@ -17,8 +20,10 @@ pub enum Fact {
     Question(Question),
     /// The kind has its answer (or needs none any more).
     QuestionClosed(KindId),
-    /// Append; the store prunes the oldest.
+    /// Append; the store prunes the oldest. For findings that joined no incident (learning).
     Finding(Box<Finding>),
+    /// Append likewise, and remember which incident it joined, so that the incident can show it.
+    Joined { incident: Fingerprint, finding: Box<Finding> },
     /// Insert or replace by fingerprint.
     Incident(Box<Incident>),
     /// Insert or replace in the outbox by alert id.
