@@ -1,9 +1,30 @@
 //! What may leave the host? The only maker of the two texts that can: [`ForModel`] and [`ForPeople`].
 //!
-//! Text for a model loses secrets and personal data; text for people loses secrets. *Not here:* sending anything.
+//! Text for a model loses secrets and personal data; text for people loses secrets. A [`Redactor`] is made once; a
+//! [`Batch`] is one request to a model, with pseudonyms that mean the same all through it; [`Lines`] is one stream of
+//! lines. Fails closed: what cannot be judged is replaced as a whole. *Not here:* sending anything.
 
 mod secret;
+mod config;
+mod clean;
+mod rule;
+mod rules;
+#[rustfmt::skip]
+mod words;
+mod condition;
+mod keyblock;
+mod scan;
+mod redactor;
+mod batch;
+mod injection;
+#[cfg(test)]
+mod tests;
 
+pub use batch::{Batch, Restore};
+pub use config::{Config, CustomPattern, HideFrom, Pattern, PatternName};
+pub use injection::injection_like;
+pub use redactor::{Explained, Found, Lines, Redactor};
+pub use rule::Class;
 pub use secret::Secret;
 
 use std::fmt;
