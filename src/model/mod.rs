@@ -14,6 +14,7 @@ mod severity;
 mod finding;
 mod incident;
 mod fact;
+mod secret_ref;
 
 pub use block::{LineBlock, LineSpan, Medium, Origin, Phase, SourceEvent};
 pub use fact::{Fact, Snapshot};
@@ -23,6 +24,7 @@ pub use judging::{Completion, JudgeFailure, JudgeRequest, Judged, Prompt, Usage}
 pub use level::Level;
 pub use position::{FilePlace, JournalPlace, Place, Position, StreamKey};
 pub use record::{Evidence, Header, Notes, clip};
+pub use secret_ref::SecretRef;
 pub use severity::{Category, Severity};
 pub use template::{Fingerprint, Kind, KindId, KindRow, TemplateId, TemplateRow};
 pub use time::{Period, Timestamp};
