@@ -9,7 +9,7 @@ use minijinja::Environment;
 use serde::Serialize;
 
 use super::Message;
-use super::inert::{clip, lines, one_line};
+use crate::model::inert::{clip, lines, one_line};
 
 /// Longest subject, in UTF-16 units: what list views still show, and far below any limit.
 const MAX_SUBJECT: usize = 200;

@@ -18,7 +18,6 @@ use crate::redact::Redactor;
 use crate::registry::Component;
 
 mod settings;
-mod inert;
 mod message;
 mod trouble;
 mod http;

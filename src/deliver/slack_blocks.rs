@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::Message;
-use super::inert::{lines, one_line};
+use crate::model::inert::{lines, one_line};
 
 const MAX_HEADER: usize = 150;
 const MAX_SECTION: usize = 3_000;

@@ -5,7 +5,7 @@ use std::io;
 
 use rustls::CertificateError;
 
-use super::inert::{clip, one_line};
+use crate::model::inert::{clip, one_line};
 
 /// Longest piece of a peer's own words we repeat, in UTF-16 units.
 pub(super) const MAX_QUOTE: usize = 200;

@@ -7,6 +7,7 @@ mod position;
 mod block;
 mod level;
 mod record;
+pub mod inert;
 mod template;
 mod verdict;
 mod judging;
