@@ -1,8 +1,16 @@
 //! Where do lines come from? Readers that own bytes and offsets. *Not here:* meaning (parse).
 
 mod outlet;
+mod split;
+mod decompress;
+mod files;
+mod stdin;
 
+pub use decompress::Packing;
+pub use files::{Files, FilesConfig, Limits, Pattern, ReadFrom};
 pub use outlet::{Closed, FromSource, Outlet, Pulse};
+pub use split::{MAX_BLOCK_BYTES, MAX_LINE_BYTES, Splitter};
+pub use stdin::Stdin;
 
 use crate::model::Position;
 
