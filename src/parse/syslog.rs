@@ -1,0 +1,219 @@
+//! Lines that syslog daemons write: RFC 3164 with its variants, and the same body behind rsyslog's RFC 3339 stamp.
+
+use crate::model::Header;
+
+use super::cursor::Cursor;
+use super::format::Format;
+use super::line::{self, Setting};
+use super::stamp::{self, Stamp};
+use super::{kernel, level, text};
+
+/// Longest tag looked for, in bytes.
+const TAG_MAX: usize = 128;
+/// Most blanks inside a program name: `Google Chrome He[42]:`.
+const TAG_BLANKS_MAX: usize = 3;
+
+/// `Nov 22 05:55:40 host sshd[42]: ...`, with or without `<PRI>`, year, fraction and host.
+pub(super) fn rfc3164<'a>(bytes: &'a [u8], setting: &mut Setting) -> Option<Header<'a>> {
+    let mut header = line::new(Format::Rfc3164);
+    let mut cursor = Cursor::new(bytes);
+    let priority = level::priority(&mut cursor, &mut header.notes);
+    header.level = priority.flatten();
+    if priority.is_some() && !cursor.peek(0).is_ascii_uppercase() {
+        return bare_priority(cursor, header, setting);
+    }
+    let moment = stamp::month_name_first(&mut cursor)?;
+    // Some routers write a colon behind the stamp.
+    cursor.eat(b':');
+    if !cursor.is_empty() && cursor.spaces() == 0 {
+        return None;
+    }
+    header.time = setting.clock.resolve(&Stamp::Moment(moment), &mut header.notes);
+    body(cursor, &mut header, setting);
+    Some(header)
+}
+
+/// `2026-11-22T05:55:40.746959+00:00 host sshd[42]: ...`. An unproven line must have a tag; otherwise it could be any
+/// application's.
+pub(super) fn rfc3339<'a>(bytes: &'a [u8], setting: &mut Setting) -> Option<Header<'a>> {
+    let mut header = line::new(Format::Rfc3339);
+    let mut cursor = Cursor::new(bytes);
+    header.level = level::priority(&mut cursor, &mut header.notes).flatten();
+    if cursor.peek(4) != b'-' || cursor.peek(10) != b'T' {
+        return None;
+    }
+    let found = stamp::year_first(&mut cursor)?;
+    if !found.is_certain() || !cursor.eat(b' ') {
+        return None;
+    }
+    let mut ahead = cursor;
+    let host = ahead.token();
+    if !is_host(host) || level::word(host).is_some() {
+        return None;
+    }
+    ahead.spaces();
+    if !setting.trusted && tag(&mut ahead).is_none() {
+        return None;
+    }
+    header.time = setting.clock.resolve(&found, &mut header.notes);
+    body(cursor, &mut header, setting);
+    Some(header)
+}
+
+/// Reads what stands behind the stamp: host, tag and message. Never fails: what is no tag is message.
+pub(super) fn body<'a>(mut cursor: Cursor<'a>, header: &mut Header<'a>, setting: &Setting) {
+    let mut behind_host = cursor;
+    let first = behind_host.token();
+    behind_host.spaces();
+    let is_repeat = cursor.rest().starts_with(b"last message repeated ") || cursor.rest().starts_with(b"message repeated ");
+    let host_missing = is_repeat || matches!(first, [.., b':']) || !is_host(first);
+    let found = if host_missing {
+        tag(&mut cursor)
+    } else {
+        header.host = Some(text::host(first));
+        cursor = behind_host;
+        // A single word behind the stamp is a message, unless it is our own name.
+        if cursor.is_empty() && first != setting.own_host.as_bytes() {
+            header.host = None;
+            cursor = Cursor::new(first);
+        }
+        tag(&mut cursor)
+    };
+    if let Some(found) = found {
+        header.program = text::program(found.program);
+        header.pid = found.pid;
+        header.unit = found.unit.map(text::host);
+        header.level = header.level.or_else(|| level::vendor(found.program));
+    }
+    if header.program == "kernel" {
+        kernel::skip_uptime(&mut cursor);
+    }
+    header.level = header.level.or_else(|| level::embedded(cursor.rest()));
+    header.message = text::message(cursor.rest(), &mut header.notes);
+}
+
+/// The same for a stamp in the middle of an application's header: only where host and tag are both there.
+pub(super) fn tagged_body<'a>(cursor: Cursor<'a>, header: &mut Header<'a>, setting: &Setting) -> bool {
+    let mut ahead = cursor;
+    ahead.spaces();
+    let start = ahead;
+    let host = ahead.token();
+    ahead.spaces();
+    let fits = is_host(host) && tag(&mut ahead).is_some();
+    if fits {
+        body(start, header, setting);
+    }
+    fits
+}
+
+/// `<13>sshd[42]: ...`: what a local program sends to the socket, or a router without a clock.
+fn bare_priority<'a>(mut cursor: Cursor<'a>, mut header: Header<'a>, setting: &mut Setting) -> Option<Header<'a>> {
+    // `<34>1 ` is RFC 5424, `<34>2026-...` is RFC 3339.
+    if cursor.peek(0).is_ascii_digit() && !setting.trusted {
+        return None;
+    }
+    cursor.spaces();
+    let found = tag(&mut cursor);
+    if found.is_none() && !setting.trusted {
+        return None;
+    }
+    if let Some(found) = found {
+        header.program = text::program(found.program);
+        header.pid = found.pid;
+    }
+    header.message = text::message(cursor.rest(), &mut header.notes);
+    Some(header)
+}
+
+/// Who wrote a line, as syslog says it.
+struct Tag<'a> {
+    program: &'a [u8],
+    pid: Option<u32>,
+    /// macOS names the service behind the pid: `launchd[1] (com.apple.x): ...`.
+    unit: Option<&'a [u8]>,
+}
+
+/// Reads `prog:`, `prog[42]:`, `prog[42] (service):`, `prog 1.4.1:` or `prog[42] ` and steps over it and the blanks behind.
+fn tag<'a>(cursor: &mut Cursor<'a>) -> Option<Tag<'a>> {
+    let window = cursor.rest().get(..TAG_MAX).unwrap_or(cursor.rest());
+    let mut first_blank = None;
+    let mut blanks = 0;
+    for (index, &byte) in window.iter().enumerate() {
+        match byte {
+            b' ' => {
+                blanks += 1;
+                first_blank = first_blank.or(Some(index));
+                if blanks > TAG_BLANKS_MAX || index == 0 {
+                    return None;
+                }
+            }
+            b':' if index > 0 => {
+                let mut ahead = *cursor;
+                ahead.advance(index + 1);
+                if !ends_tag(ahead, window.get(..index)?) {
+                    continue;
+                }
+                let end = match first_blank {
+                    None => index,
+                    // `syslogd 1.4.1:` names its version; anything else with blanks is prose.
+                    Some(blank) if blanks == 1 && window.get(blank + 1).is_some_and(u8::is_ascii_digit) => blank,
+                    Some(_) => return None,
+                };
+                ahead.spaces();
+                *cursor = ahead;
+                return Some(Tag { program: window.get(..end)?, pid: None, unit: None });
+            }
+            b'[' if index > 0 && window.get(index - 1) != Some(&b' ') => {
+                let mut ahead = *cursor;
+                ahead.advance(index);
+                let inside = ahead.group(TAG_MAX)?;
+                let pid = decimal(inside);
+                let mut unit = None;
+                if ahead.rest().starts_with(b" (") {
+                    let mut further = ahead;
+                    further.advance(1);
+                    if let Some(label) = further.group(TAG_MAX).filter(|_| further.peek(0) == b':') {
+                        unit = Some(label);
+                        ahead = further;
+                    }
+                }
+                let colon = ahead.eat(b':');
+                let ends = colon || pid.is_some() && blanks == 0 && matches!(ahead.peek(0), b' ' | 0);
+                if !ends || blanks > 0 && pid.is_none() {
+                    return None;
+                }
+                ahead.spaces();
+                *cursor = ahead;
+                return Some(Tag { program: window.get(..index)?, pid, unit });
+            }
+            b'"' | b'{' | b'=' | b'[' | b'\0'..=b'\x1f' => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Whether a colon here closes a tag: followed by a blank, or by text that makes no address, path or time of it.
+fn ends_tag(behind: Cursor, name: &[u8]) -> bool {
+    match behind.peek(0) {
+        b' ' | b'\t' | 0 => true,
+        b':' | b'/' | b'\\' | b'0'..=b'9' => false,
+        _ => name.first().is_some_and(u8::is_ascii_alphabetic) && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-'),
+    }
+}
+
+/// Whether a token could name a host: letters, digits and what names and addresses are joined with; not a number.
+fn is_host(token: &[u8]) -> bool {
+    !token.is_empty()
+        && token.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'/' | b'@') || *byte >= 0x80)
+        && token.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80 || *byte == b':')
+        && !token.iter().all(u8::is_ascii_digit)
+}
+
+/// A process id; `None` when the text is none.
+pub(super) fn decimal(bytes: &[u8]) -> Option<u32> {
+    let mut cursor = Cursor::new(bytes);
+    let number = cursor.number(1, 10)?;
+    if cursor.is_empty() { u32::try_from(number).ok() } else { None }
+}
+
