@@ -19,7 +19,7 @@ pub(super) fn meant(condition: Condition, text: &str, range: Range<usize>, domai
     }
     let holds = match condition {
         Condition::None => true,
-        Condition::Entropy(bits) => entropy(value) >= bits,
+        Condition::Entropy(bits) => entropy(value) >= bits && !path(value),
         Condition::Password => password(value),
         Condition::Token => token(value),
         Condition::Random => random(value) && !before.ends_with("SHA256:") && !before.ends_with("sha512-"),
@@ -130,25 +130,37 @@ fn password(value: &str) -> bool {
     }
     let same = word.chars().all(|character| matches!(character, 'x' | 'X'));
     let short_number = word.len() == value.len() && word.len() <= 3 && word.bytes().all(|byte| byte.is_ascii_digit());
-    !same && !short_number && !NO_PASSWORDS.iter().any(|other| word.eq_ignore_ascii_case(other))
+    !same && !short_number && !path(value) && !NO_PASSWORDS.iter().any(|other| word.eq_ignore_ascii_case(other))
 }
 
 fn token(value: &str) -> bool {
     let word = trimmed(value);
-    let path = value.starts_with(['/', '~'])
-        && value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"/._-~".contains(&byte));
     let number = value.bytes().all(|byte| byte.is_ascii_digit() || b".,:;-+%)".contains(&byte));
     let digit = word.bytes().any(|byte| byte.is_ascii_digit());
     let mixed = word.bytes().skip(1).any(|byte| byte.is_ascii_uppercase())
         && word.bytes().any(|byte| byte.is_ascii_lowercase());
-    word.len() >= 6 && !path && !number && (digit || mixed || word.len() >= 20) && password(value)
+    word.len() >= 6 && !number && (digit || mixed || word.len() >= 20) && password(value)
 }
 
 fn random(value: &str) -> bool {
-    let has = |test: fn(&u8) -> bool| value.as_bytes().iter().filter(|byte| test(byte)).count() >= 2;
-    has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit) && entropy(value) >= 3.8
-        // A path has short segments; base64 has a slash every 64 characters.
-        && value.split('/').map(str::len).max().unwrap_or(0) >= 20
+    // Words and paths have short parts; random text changes between upper case, lower case and digits all the time.
+    let part = value.split(['/', '-', '_']).max_by_key(|part| part.len()).unwrap_or_default();
+    let kind = |byte: u8| (byte.is_ascii_uppercase(), byte.is_ascii_lowercase(), byte.is_ascii_digit());
+    let changes = part.bytes().zip(part.bytes().skip(1)).filter(|(one, next)| kind(*one) != kind(*next)).count();
+    let has = |test: fn(&u8) -> bool| part.as_bytes().iter().filter(|byte| test(byte)).count() >= 2;
+    part.len() >= 14
+        && changes * 10 >= part.len() * 3
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_digit)
+        && entropy(value) >= 3.8
+}
+
+/// `/run/secrets/token`: where a secret is, not what it is.
+fn path(value: &str) -> bool {
+    let value = value.trim_end_matches([',', ';', ')', '"', '\'', ':']);
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"/._-~".contains(&byte);
+    value.starts_with(['/', '~']) && value.matches('/').count() >= 2 && value.bytes().all(plain)
 }
 
 fn digits(value: &str) -> usize {
@@ -169,7 +181,7 @@ fn card(value: &str) -> bool {
             | (_, 65, _, 16)
             | (_, _, 6011 | 6440..=6499 | 3528..=3589, 16)
             | (_, 62, _, 16..=19)
-            | (_, 50 | 56..=58 | 67, _, 13..=19)
+            | (_, _, 5018 | 5020 | 5038 | 5893 | 6304 | 6759..=6763, 16..=19)
     );
     let sum: u32 = numbers
         .iter()

@@ -18,7 +18,7 @@ const MARKERS: &[(&str, &str)] = &[
     ),
     (
         "chat-marker",
-        r"\[/?inst\]|<</?sys>>|<(?:start|end)_of_turn>|<\u{ff5c}[a-z_▁]{1,30}\u{ff5c}>|\[/?(?:system|assistant)\]",
+        r"\[/?inst\]|<</?sys>>|<(?:start|end)_of_turn>|<\u{ff5c}[a-z_▁]{1,30}\u{ff5c}>|\[/system\]|\[/?assistant\]",
     ),
     ("chat-marker", r"</?(?:system|assistant|instructions?|system[_-]?prompt|user_?prompt|untrusted|log_?data)>"),
     ("role-marker", r#"["']role["']\s{0,4}:\s{0,4}["'](?:system|assistant|developer|user|tool)["']"#),
@@ -337,6 +337,7 @@ mod tests {
         ordinary("Failed password for root from 10.0.0.1 port 22 ssh2");
         ordinary("system: EXT4-fs (sda1): mounted filesystem with ordered data mode");
         ordinary("Operating system: Linux 6.1");
+        ordinary("[system] Activating via systemd: service name='org.freedesktop.fwupd'");
         ordinary("You are not allowed to use this program (crontab)");
         ordinary("ignoring previous definition of foo");
         ordinary("kernel: perf: interrupt took too long, lowering rate");
