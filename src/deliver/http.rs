@@ -54,8 +54,8 @@ impl Poster {
             .timeout(timeout.0)
             // Alerts are rare: a connection kept would be a dead one by the next.
             .pool_max_idle_per_host(0);
-        if url.scheme() == "http" {
-            // Unencrypted text must stay on this machine: no proxy, and `localhost` is what we say it is.
+        if is_loopback(host) {
+            // What is meant for this machine stays here: no proxy, and `localhost` is what we say it is.
             let local = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
             builder = builder.no_proxy().resolve_to_addrs("localhost", &local);
         }

@@ -18,17 +18,14 @@ pub(super) fn reach(peer: &str, error: &(dyn Error + 'static)) -> String {
         if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
             return handshake(peer, tls);
         }
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
-            // An io::Error hides what it wraps from `source()`.
-            if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                return handshake(peer, tls);
-            }
-            if let Some(known) = connection(peer, io.kind()) {
-                return known;
-            }
+        let io = cause.downcast_ref::<io::Error>();
+        if let Some(known) = io.and_then(|io| connection(peer, io.kind())) {
+            return known;
         }
         deepest = cause.to_string();
-        next = cause.source();
+        // An io::Error hides what it wraps from `source()`, and they come nested.
+        let wrapped = io.and_then(io::Error::get_ref).map(|inner| inner as &(dyn Error + 'static));
+        next = wrapped.or_else(|| cause.source());
     }
     if deepest.contains("failed to lookup address") {
         return format!("{peer}: the name does not resolve; check it, and DNS on this host");
@@ -66,9 +63,10 @@ fn connection(peer: &str, kind: io::ErrorKind) -> Option<String> {
 fn handshake(peer: &str, error: &rustls::Error) -> String {
     let words = match error {
         rustls::Error::InvalidCertificate(certificate) => match certificate {
-            CertificateError::UnknownIssuer => {
-                "its certificate is signed by an authority this host does not trust; set \
-                                                ca_file to that authority's certificate, or add it to the system's"
+            // BadSignature: an authority of the same name and another key.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                "its certificate is signed by an authority this host does not trust; set ca_file to that authority's \
+                 certificate, or add it to the system's"
                     .to_owned()
             }
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
@@ -108,6 +106,7 @@ mod tests {
     fn names_the_fix() {
         let wrapped = |error| io::Error::new(io::ErrorKind::InvalidData, rustls::Error::InvalidCertificate(error));
         check(wrapped(CertificateError::UnknownIssuer), "ca_file");
+        check(io::Error::other(wrapped(CertificateError::UnknownIssuer)), "ca_file");
         check(wrapped(CertificateError::Expired), "renew");
         check(wrapped(CertificateError::NotValidForName), "another name");
         check(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType), "does not speak TLS");

@@ -1,3 +1,4 @@
 //! The only integration binary: everything a user or a peer can see, over the wire and on real files.
 
 mod support;
+mod deliver;

@@ -1,1 +1,6 @@
 //! Servers and files the tests talk to. Servers enforce the contract of what they stand for.
+
+pub mod certs;
+pub mod receiver;
+pub mod serve;
+pub mod smtp;
