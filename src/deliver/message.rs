@@ -79,6 +79,12 @@ impl Message {
             JudgedBy::Detector(name) => (Judge::Detector, name),
             JudgedBy::Model(name) => (Judge::Model, name),
         };
+        // A private key may stretch over several lines of evidence.
+        let mut lines = redactor.lines();
+        let mut next_line = |text: &str| match redact {
+            Redact::Secrets => lines.for_people(text),
+            Redact::All => lines.for_people_all(text),
+        };
         let sample = |evidence: &Evidence| Sample {
             time: evidence.time,
             host: clean(&evidence.host),
@@ -86,7 +92,7 @@ impl Message {
             level: evidence.level,
             origin: clean(&evidence.origin),
             offset: evidence.offset,
-            line: clean(&evidence.line),
+            line: next_line(&evidence.line),
         };
         Message {
             alert_id: header_safe(&alert.id),

@@ -28,12 +28,14 @@ mod webhook_body;
 mod email;
 mod mail;
 mod smtp;
+mod smtp_address;
 mod terminal;
 
-pub use email::{EmailConfig, Security, SmtpAddress, StartTls};
+pub use email::EmailConfig;
 pub use message::{Judge, Message, Sample};
 pub use settings::{Redact, Secrets};
 pub use slack::SlackConfig;
+pub use smtp_address::{Security, SmtpAddress, StartTls};
 pub use terminal::{Color, StdoutConfig, render};
 pub use webhook::{Address, WebhookConfig};
 pub use webhook_body::signature;

@@ -15,8 +15,8 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout_at};
 
-use super::email::{Security, SmtpAddress, StartTls};
 use super::settings::read_ca_file;
+use super::smtp_address::{Security, SmtpAddress, StartTls};
 use super::trouble::{self, quote};
 use crate::model::{DeliveryOutcome, Period};
 use crate::redact::Secret;
@@ -149,7 +149,9 @@ impl Server {
             Security::StartTls(_) => None,
         };
         let address = (self.host.as_str(), self.port);
-        let connecting = AsyncSmtpConnection::connect_tokio1(address, None, &hello, at_once, None);
+        // A name may stand for several addresses: one that swallows packets must leave time for the next.
+        let each = Some(self.timeout.0 / 2);
+        let connecting = AsyncSmtpConnection::connect_tokio1(address, each, &hello, at_once, None);
         let mut connection = self.step(Step::Connect, deadline, connecting).await?;
         if let (Security::StartTls(mode), Some(tls)) = (self.security, &self.tls) {
             if connection.can_starttls() {
