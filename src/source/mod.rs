@@ -8,6 +8,9 @@ mod stdin;
 
 pub use decompress::Packing;
 pub use files::{Files, FilesConfig, Limits, Pattern, ReadFrom};
+mod journal;
+
+pub use journal::{Journal, JournalConfig, ReadFrom as JournalReadFrom, UnitPattern};
 pub use outlet::{Closed, FromSource, Outlet, Pulse};
 pub use split::{MAX_BLOCK_BYTES, MAX_LINE_BYTES, Splitter};
 pub use stdin::Stdin;

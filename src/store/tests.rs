@@ -211,10 +211,10 @@ fn gives_back_what_was_committed() {
     else {
         panic!("the order of facts() changed")
     };
-    assert_eq!(snapshot.templates, [template.clone()]);
-    assert_eq!(snapshot.kinds, [kind_row.clone()]);
-    assert_eq!(snapshot.verdicts, [verdict.clone()]);
-    assert_eq!(snapshot.questions, [question.clone()]);
+    assert_eq!(snapshot.templates, std::slice::from_ref(template));
+    assert_eq!(snapshot.kinds, std::slice::from_ref(kind_row));
+    assert_eq!(snapshot.verdicts, std::slice::from_ref(verdict));
+    assert_eq!(snapshot.questions, std::slice::from_ref(question));
     assert_eq!(snapshot.incidents, [incident(7, IncidentState::New, Severity::High, 0)]);
     assert_eq!(snapshot.outbox, [alert("a3")]);
     assert_eq!(snapshot.states, [(Arc::from(HOSTILE), HOSTILE.to_owned())]);
