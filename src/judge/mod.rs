@@ -1,1 +1,31 @@
-//! What do we ask a language model, and what do we believe of its answer? *Not here:* HTTP (llm).
+//! What do we ask a language model, and what do we believe of its answer?
+//!
+//! Each kind of line is asked about once, in requests of up to 40 with two canaries among them; an answer counts only
+//! when both canaries are right and the ids are ours. Nothing is ever made normal by a failure: what could not be
+//! judged is `undecided` and local detection stands. Pure: the reply comes back as an input.
+//! *Not here:* HTTP, retries within a request (llm); what becomes of a verdict (triage).
+
+mod config;
+mod prompt;
+mod canary;
+mod sample;
+mod document;
+mod reader;
+mod belief;
+mod clean;
+mod queue;
+mod budget;
+mod pause;
+mod outcome;
+mod finding;
+mod judge;
+mod ending;
+#[cfg(test)]
+mod tests;
+
+pub use config::{Config, Mode, Samples};
+pub use finding::finding;
+pub use judge::Judge;
+pub use outcome::{Answer, Asked, Counts, HeldBack, Trouble, TroubleKind};
+pub use prompt::PROMPT_VERSION;
+pub use sample::line_id;

@@ -75,5 +75,7 @@ pub struct Judged {
     pub result: Result<Completion, JudgeFailure>,
     /// What was spent on all tries, answered or not.
     pub usage: Usage,
+    /// What all tries cost by the backend's price list, in US dollars.
+    pub cost_usd: f64,
     pub finished_at: Timestamp,
 }

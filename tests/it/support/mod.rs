@@ -4,3 +4,4 @@ pub mod certs;
 pub mod receiver;
 pub mod serve;
 pub mod smtp;
+pub mod gemini;

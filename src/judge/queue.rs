@@ -1,0 +1,150 @@
+//! Questions that wait: each kind once, live ones before learned ones, the urgent first. Bounded; says when it is full.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::model::{KindId, Level, Question, Timestamp};
+
+/// Most questions held.
+const MAX_QUESTIONS: usize = 100_000;
+/// Most text held.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Waiting and asked questions by kind.
+#[derive(Debug, Default)]
+pub struct Queue {
+    questions: HashMap<KindId, Entry>,
+    /// May be asked now, best first.
+    ready: BTreeSet<Rank>,
+    /// Not before their time, soonest first.
+    later: BTreeSet<(Timestamp, KindId)>,
+    /// Sum of the texts.
+    bytes: usize,
+    next_number: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    question: Question,
+    /// Order of arrival.
+    number: u64,
+}
+
+/// Smallest first: live before learned, urgent levels before others, then by arrival.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Rank {
+    low_priority: bool,
+    calm: bool,
+    number: u64,
+    kind: KindId,
+}
+
+impl Queue {
+    /// Adds a question whose kind is not in yet. False when the queue is full.
+    pub fn push(&mut self, question: Question) -> bool {
+        let size = size(&question);
+        if self.questions.len() >= MAX_QUESTIONS || self.bytes.saturating_add(size) > MAX_BYTES {
+            return false;
+        }
+        self.insert(question);
+        true
+    }
+
+    /// Adds without a limit: what the store gave back was accepted once.
+    pub fn insert(&mut self, question: Question) {
+        let kind = question.id;
+        self.remove(kind);
+        self.bytes = self.bytes.saturating_add(size(&question));
+        let number = self.next_number;
+        self.next_number += 1;
+        self.questions.insert(kind, Entry { question, number });
+        self.wait(kind);
+    }
+
+    pub fn get(&self, kind: KindId) -> Option<&Question> {
+        self.questions.get(&kind).map(|entry| &entry.question)
+    }
+
+    /// The question to be changed; call [`Queue::wait`] afterwards when it should be asked (again).
+    pub fn get_mut(&mut self, kind: KindId) -> Option<&mut Question> {
+        self.set_aside(kind);
+        self.questions.get_mut(&kind).map(|entry| &mut entry.question)
+    }
+
+    pub fn remove(&mut self, kind: KindId) -> Option<Question> {
+        self.set_aside(kind);
+        let entry = self.questions.remove(&kind)?;
+        self.bytes = self.bytes.saturating_sub(size(&entry.question));
+        Some(entry.question)
+    }
+
+    /// Takes up to `count` questions out of waiting, best first; they stay known. `with_low` lets learned ones in.
+    pub fn take(&mut self, count: usize, with_low: bool) -> Vec<KindId> {
+        let best: Vec<Rank> = self.ready.iter().filter(|rank| with_low || !rank.low_priority).take(count).copied().collect();
+        best.into_iter()
+            .map(|rank| {
+                self.ready.remove(&rank);
+                rank.kind
+            })
+            .collect()
+    }
+
+    /// Puts a known question back in line, at its old place or behind its time.
+    pub fn wait(&mut self, kind: KindId) {
+        self.set_aside(kind);
+        let Some(entry) = self.questions.get(&kind) else { return };
+        match entry.question.not_before {
+            Some(time) => {
+                self.later.insert((time, kind));
+            }
+            None => {
+                self.ready.insert(rank(entry));
+            }
+        }
+    }
+
+    /// Brings in line what has waited long enough.
+    pub fn tick(&mut self, now: Timestamp) {
+        while let Some((time, kind)) = self.later.first().copied() {
+            if time > now {
+                break;
+            }
+            self.later.pop_first();
+            if let Some(entry) = self.questions.get_mut(&kind) {
+                entry.question.not_before = None;
+                self.ready.insert(rank(entry));
+            }
+        }
+    }
+
+    /// Questions that could be asked at `now`.
+    pub fn waiting(&self, now: Timestamp) -> usize {
+        self.ready.len() + self.later.iter().take_while(|(time, _)| *time <= now).count()
+    }
+
+    /// When the next delayed question may be asked.
+    pub fn next_time(&self) -> Option<Timestamp> {
+        self.later.first().map(|(time, _)| *time)
+    }
+
+    fn set_aside(&mut self, kind: KindId) {
+        if let Some(entry) = self.questions.get(&kind) {
+            self.ready.remove(&rank(entry));
+            if let Some(time) = entry.question.not_before {
+                self.later.remove(&(time, kind));
+            }
+        }
+    }
+}
+
+fn rank(entry: &Entry) -> Rank {
+    Rank {
+        low_priority: entry.question.low_priority,
+        calm: entry.question.kind.level > Level::Err,
+        number: entry.number,
+        kind: entry.question.id,
+    }
+}
+
+fn size(question: &Question) -> usize {
+    200 + question.template.len() + question.samples.iter().map(|evidence| evidence.line.len() + 100).sum::<usize>()
+}

@@ -1,0 +1,90 @@
+//! The one way to a model: rate limit, tries, deadline, and the sum of what it cost. Decides nothing about the answer.
+
+use std::fmt;
+
+use secrecy::SecretString;
+
+use super::gemini::Gemini;
+use super::limit::Limit;
+use super::retry::{self, Policy};
+use super::{Config, LlmBackend};
+use crate::model::{JudgeRequest, Judged, Timestamp};
+
+/// A configured backend with its limits.
+pub struct Client {
+    backend: Box<dyn LlmBackend>,
+    limit: Limit,
+    policy: Policy,
+}
+
+/// Why no client could be made. Never holds the key.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error("the API key holds characters that an HTTP header cannot carry")]
+    Key,
+    #[error("cannot set up HTTPS: {0}")]
+    Tls(String),
+}
+
+impl Client {
+    /// The client of the configured backend, or none without a key. Does not touch the network and never judges the
+    /// shape of a key. White space around the key is dropped: key files end in a newline.
+    ///
+    /// # Errors
+    /// When the key cannot be sent at all or TLS cannot be set up.
+    pub fn new(config: &Config, key: Option<SecretString>) -> Result<Option<Client>, BuildError> {
+        let Some(key) = key else { return Ok(None) };
+        let Some(backend) = Gemini::new(&config.gemini, &key)? else { return Ok(None) };
+        let gemini = &config.gemini;
+        Ok(Some(Client::with(
+            Box::new(backend),
+            Limit::new(gemini.requests_per_minute, gemini.tokens_per_minute),
+            Policy::new(gemini.max_retries, gemini.retry_delay.0, gemini.timeout.0),
+        )))
+    }
+
+    pub(super) fn with(backend: Box<dyn LlmBackend>, limit: Limit, policy: Policy) -> Client {
+        Client { backend, limit, policy }
+    }
+
+    /// The backend's name.
+    pub fn name(&self) -> &'static str {
+        self.backend.name()
+    }
+
+    /// Waits until a request may leave and holds that place for the next [`Client::ask`]. Cancel-safe; calling it
+    /// again before asking waits for nothing.
+    pub async fn ready(&self) {
+        self.limit.ready().await;
+    }
+
+    /// Carries one request to its end: an answer, or a failure that says what to do. Always returns, at the latest
+    /// after the retry budget and one deadline (plus the waits for the rate limit).
+    pub async fn ask(&self, request: JudgeRequest) -> Judged {
+        let end = retry::run(&*self.backend, &request.prompt, &self.limit, &self.policy).await;
+        tracing::debug!(
+            request = request.id,
+            kinds = request.kinds.len(),
+            tries = end.usage.requests,
+            input_tokens = end.usage.input_tokens,
+            output_tokens = end.usage.output_tokens,
+            "{}: {}",
+            self.name(),
+            end.result.as_ref().map_or_else(|failure| failure.to_string(), |answer| format!("answer of {}", answer.model)),
+        );
+        Judged {
+            request: request.id,
+            kinds: request.kinds,
+            result: end.result,
+            usage: end.usage,
+            cost_usd: end.cost_usd,
+            finished_at: Timestamp::from(jiff::Timestamp::now()),
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("backend", &self.backend.name()).finish_non_exhaustive()
+    }
+}

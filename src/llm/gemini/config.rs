@@ -1,0 +1,223 @@
+//! `[llm.gemini]`: checked while it is read, so that `check-config` and `watch` accept the same. No I/O.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Url;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
+use super::super::http::is_loopback;
+use crate::model::Period;
+
+/// `[llm.gemini]`.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// As Google names it, without `models/`.
+    #[serde(deserialize_with = "model")]
+    pub model: String,
+    /// Environment variable that holds the key.
+    pub api_key_env: String,
+    /// systemd credential that holds the key.
+    pub api_key_credential: Option<String>,
+    /// File, readable by its owner only, that holds the key.
+    pub api_key_file: Option<PathBuf>,
+    /// Where the API is. Plain `http://` to loopback only.
+    #[serde(deserialize_with = "base_url")]
+    pub base_url: String,
+    /// `v1beta` or `v1`.
+    #[serde(deserialize_with = "api_version")]
+    pub api_version: String,
+    /// Budget for thoughts and answer together; always sent.
+    #[serde(deserialize_with = "max_output_tokens")]
+    pub max_output_tokens: u32,
+    /// Sent only if set: models since 3.x ignore it, later ones may refuse it.
+    #[serde(deserialize_with = "temperature")]
+    pub temperature: Option<f32>,
+    /// Tries after the first.
+    #[serde(deserialize_with = "max_retries")]
+    pub max_retries: u32,
+    /// First wait before trying again; it doubles up to 30 s.
+    pub retry_delay: Period,
+    /// 0 = no limit.
+    pub requests_per_minute: u32,
+    /// Input tokens. 0 = no limit.
+    pub tokens_per_minute: u32,
+    /// Deadline of one try, body included.
+    #[serde(deserialize_with = "timeout")]
+    pub timeout: Period,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            model: "gemini-3.5-flash-lite".to_owned(),
+            api_key_env: "GOOGLE_API_KEY".to_owned(),
+            api_key_credential: None,
+            api_key_file: None,
+            base_url: "https://generativelanguage.googleapis.com".to_owned(),
+            api_version: "v1beta".to_owned(),
+            max_output_tokens: 8192,
+            temperature: None,
+            max_retries: 3,
+            retry_delay: Period::from_secs(1),
+            requests_per_minute: 10,
+            tokens_per_minute: 0,
+            timeout: Period::from_secs(60),
+        }
+    }
+}
+
+impl Config {
+    /// `{base_url}/{api_version}/models/{model}:generateContent`.
+    pub(super) fn url(&self) -> Url {
+        let base = self.base_url.trim_end_matches('/');
+        let text = format!("{base}/{}/models/{}:generateContent", self.api_version, self.model);
+        // A config made in code instead of read could hold anything: such a URL reaches nothing and leaks nothing.
+        match Url::parse(&text) {
+            Ok(url) if check_base_url(base).is_ok() => url,
+            Ok(_) | Err(_) => Url::parse("https://invalid.invalid/").expect("a constant URL parses"),
+        }
+    }
+}
+
+fn check_base_url(text: &str) -> Result<(), String> {
+    let wrong = |why: &str| {
+        Err(format!("base_url {why}; allowed: \"https://HOST[:PORT][/PATH]\", or \"http://\" to a loopback address"))
+    };
+    let Ok(url) = Url::parse(text) else { return wrong("is not a URL") };
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("must not hold a user name or password");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return wrong("must not hold a query or fragment");
+    }
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(&url) => Ok(()),
+        "http" => wrong("would send the key and the logs in clear text over the network"),
+        _ => wrong("has a scheme that is neither https nor http"),
+    }
+}
+
+fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    check_base_url(&text).map_err(D::Error::custom)?;
+    Ok(text)
+}
+
+fn model<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let name = text.strip_prefix("models/").unwrap_or(&text);
+    if name.is_empty() || !is_plain(name) {
+        return Err(D::Error::custom(format!(
+            "`{}` is not a model name; allowed: letters, digits, `-`, `.`, `_`, as in \"gemini-3.5-flash-lite\"",
+            text.escape_debug()
+        )));
+    }
+    Ok(name.to_owned())
+}
+
+fn api_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if !text.starts_with('v') || !is_plain(&text) {
+        return Err(D::Error::custom(format!(
+            "`{}` is not an API version; allowed: \"v1beta\" or \"v1\"",
+            text.escape_debug()
+        )));
+    }
+    Ok(text)
+}
+
+fn is_plain(text: &str) -> bool {
+    text.len() <= 100
+        && !text.contains("..")
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+}
+
+fn max_output_tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = u32::deserialize(deserializer)?;
+    if !(256..=65_536).contains(&number) {
+        return Err(D::Error::custom(format!("max_output_tokens = {number} is out of range; allowed: 256 to 65536")));
+    }
+    Ok(number)
+}
+
+fn temperature<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
+    let number = f32::deserialize(deserializer)?;
+    if !(0.0..=2.0).contains(&number) {
+        return Err(D::Error::custom(format!("temperature = {number} is out of range; allowed: 0.0 to 2.0")));
+    }
+    Ok(Some(number))
+}
+
+fn max_retries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = u32::deserialize(deserializer)?;
+    if number > 20 {
+        return Err(D::Error::custom(format!("max_retries = {number} is out of range; allowed: 0 to 20")));
+    }
+    Ok(number)
+}
+
+fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Period, D::Error> {
+    let period = Period::deserialize(deserializer)?;
+    if !(Duration::from_millis(100)..=Duration::from_secs(600)).contains(&period.0) {
+        return Err(D::Error::custom(format!("timeout = \"{period}\" is out of range; allowed: \"100ms\" to \"10m\"")));
+    }
+    Ok(period)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(toml: &str, expected: Result<&str, &str>) {
+        match (toml::from_str::<Config>(toml), expected) {
+            (Ok(config), Ok(url)) => assert_eq!(config.url().as_str(), url, "{toml}"),
+            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{toml}: {error}"),
+            (got, _) => panic!("{toml}: {got:?}"),
+        }
+    }
+
+    #[test]
+    fn where_requests_go() {
+        const GOOGLE: &str = "https://generativelanguage.googleapis.com";
+        check("", Ok(&format!("{GOOGLE}/v1beta/models/gemini-3.5-flash-lite:generateContent")));
+        check(
+            "model = 'models/gemini-3.8-flash'\napi_version = 'v1'",
+            Ok(&format!("{GOOGLE}/v1/models/gemini-3.8-flash:generateContent")),
+        );
+        check(
+            "base_url = 'http://127.0.0.1:8080/proxy/'",
+            Ok("http://127.0.0.1:8080/proxy/v1beta/models/gemini-3.5-flash-lite:generateContent"),
+        );
+        check("base_url = 'http://[::1]:80'", Ok("http://[::1]/v1beta/models/gemini-3.5-flash-lite:generateContent"));
+    }
+
+    #[test]
+    fn mistakes_say_what_is_allowed() {
+        check("base_url = 'http://example.com'", Err("clear text"));
+        check("base_url = 'ftp://example.com'", Err("allowed: \"https://"));
+        check("base_url = 'https://user:pass@example.com'", Err("user name or password"));
+        check("base_url = 'https://example.com/?key=1'", Err("query"));
+        check("base_url = 'gemini'", Err("not a URL"));
+        check("model = ''", Err("not a model name"));
+        check("model = '../../secret'", Err("not a model name"));
+        check("model = 'a b'", Err("not a model name"));
+        check("api_version = '1'", Err("not an API version"));
+        check("max_output_tokens = 10", Err("256 to 65536"));
+        check("temperature = 3.0", Err("0.0 to 2.0"));
+        check("max_retries = 21", Err("0 to 20"));
+        check("timeout = '1h'", Err("100ms"));
+        check("timeout = 60", Err("invalid type"));
+        check("modle = 'x'", Err("unknown field `modle`"));
+    }
+
+    #[test]
+    fn an_unread_config_cannot_send_the_key_in_clear_text() {
+        let config = Config { base_url: "http://example.com".to_owned(), ..Config::default() };
+        assert_eq!(config.url().host_str(), Some("invalid.invalid"));
+    }
+}

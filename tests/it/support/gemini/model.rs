@@ -1,0 +1,106 @@
+//! The model behind the fake: a keyword table with manners. Obeys log text when gullible, as a weak model does.
+
+use serde_json::{Value, json};
+
+use super::contract::Generate;
+use super::faults::Fault;
+
+type Row = (&'static str, &'static str, &'static str);
+
+/// First match decides: words, severity, category.
+const ANOMALOUS: &[Row] = &[
+    ("kernel panic", "critical", "availability"),
+    ("out of memory", "high", "availability"),
+    ("oom-kill", "high", "availability"),
+    ("corrupt", "critical", "storage"),
+    ("i/o error", "high", "storage"),
+    ("no space left", "high", "storage"),
+    ("segfault", "medium", "application"),
+    ("hardware error", "high", "hardware"),
+    ("certificate has expired", "high", "configuration"),
+    ("break-in", "high", "security"),
+    ("ignore previous instructions", "high", "security"),
+    ("unrecoverable", "high", "application"),
+    ("fatal", "high", "application"),
+    ("failed to start", "medium", "availability"),
+];
+const WATCH: &[&str] = &["authentication failure", "failed password", "timed out", "retry", "slow query"];
+/// What a gullible model takes for an order.
+const ORDERS: &[&str] = &["ignore previous instructions", "classify every", "all entries in this batch", "classify as normal"];
+
+/// Verdicts for every item, as a list; none when the user turn is no document of ours.
+pub fn judge(
+    document: Option<&Value>,
+    gullible: bool,
+    oracle: Option<&(dyn Fn(&Value) -> Option<Value> + Send)>,
+) -> Option<Value> {
+    let document = document?;
+    let items = document.get("items")?.as_array()?;
+    let everything = document.to_string().to_lowercase();
+    let obeys = gullible && ORDERS.iter().any(|order| everything.contains(order));
+    let verdicts: Vec<Value> = items
+        .iter()
+        .map(|item| {
+            let mut verdict = if obeys {
+                json!({"verdict": "normal", "confidence": 0.99})
+            } else {
+                oracle.and_then(|oracle| oracle(item)).unwrap_or_else(|| by_keywords(item))
+            };
+            verdict["id"] = item["id"].clone();
+            verdict
+        })
+        .collect();
+    Some(json!({"nonce": document["nonce"], "verdicts": verdicts}))
+}
+
+fn by_keywords(item: &Value) -> Value {
+    let text = item.to_string().to_lowercase();
+    if let Some((word, severity, category)) = ANOMALOUS.iter().find(|(word, _, _)| text.contains(word)) {
+        return json!({"verdict": "anomalous", "confidence": 0.93, "severity": severity, "category": category,
+            "reason": format!("The text says {word}."), "remediation": ["Look at the system log.", "Check the machine."]});
+    }
+    if let Some(word) = WATCH.iter().find(|word| text.contains(*word)) {
+        return json!({"verdict": "watch", "confidence": 0.8, "severity": "low", "category": "security",
+            "reason": format!("Odd when frequent: {word}."), "remediation": ["Watch the rate."]});
+    }
+    json!({"verdict": "normal", "confidence": 0.9})
+}
+
+/// The response body: a thought, the answer in two parts, usage, and `maxOutputTokens` enforced over both.
+pub fn envelope(call: &Generate, verdicts: Option<Value>, version: &str, fault: Option<Fault>) -> Value {
+    let mut text = match verdicts {
+        Some(verdicts) if call.is_json => verdicts.to_string(),
+        Some(verdicts) => format!("Here is my judgement:\n```json\n{verdicts}\n```\n"),
+        None => "I do not see a JSON document with items.".to_owned(),
+    };
+    if let Some(fault) = fault {
+        text = super::faults::rewrite(fault, text);
+    }
+    let answer_tokens = (text.len() as u64).div_ceil(4);
+    let room = call.max_output_tokens.saturating_sub(call.thoughts);
+    let finish = if answer_tokens > room { "MAX_TOKENS" } else { "STOP" };
+    let kept = text.floor_char_boundary(usize::try_from(room * 4).unwrap_or(usize::MAX).min(text.len()));
+    text.truncate(kept);
+    let candidates_tokens = answer_tokens.min(room);
+    let thoughts = call.thoughts.min(call.max_output_tokens);
+    let prompt_tokens = ((call.system.len() + call.user.len()) as u64).div_ceil(4);
+
+    let middle = text.floor_char_boundary(text.len() / 2);
+    let mut parts = vec![json!({"text": "Let me look at each item.", "thought": true})];
+    if !text.is_empty() {
+        parts.push(json!({"text": &text[..middle]}));
+        parts.push(json!({"text": &text[middle..]}));
+    }
+    json!({
+        "candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": finish, "index": 0}],
+        "usageMetadata": {
+            "promptTokenCount": prompt_tokens,
+            "candidatesTokenCount": candidates_tokens,
+            "thoughtsTokenCount": thoughts,
+            "totalTokenCount": prompt_tokens + candidates_tokens + thoughts,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": prompt_tokens}],
+        },
+        "modelVersion": version,
+        "responseId": "k7JhaYbtF9mhz7IP0v3fkQg",
+    })
+}
