@@ -4,12 +4,11 @@ mod outlet;
 mod split;
 mod decompress;
 mod files;
+mod journal;
 mod stdin;
 
 pub use decompress::Packing;
 pub use files::{Files, FilesConfig, Limits, Pattern, ReadFrom};
-mod journal;
-
 pub use journal::{Journal, JournalConfig, ReadFrom as JournalReadFrom, UnitPattern};
 pub use outlet::{Closed, FromSource, Outlet, Pulse};
 pub use split::{MAX_BLOCK_BYTES, MAX_LINE_BYTES, Splitter};
