@@ -1,1 +1,23 @@
-//! How do lines become templates? By typed masks and a Drain tree behind a shape cache. *Not here:* counting (detect).
+//! How do lines become templates? By typed masks and a tree of templates behind a table of shapes.
+//!
+//! A message is hashed to its shape, in which words with digits all look alike; a known shape is a known template, and
+//! that is all that happens to nearly every line. An unknown shape is scanned into tokens with typed placeholders and
+//! compared with the templates of its length. *Not here:* headers (parse), counting and times (detect).
+
+mod miner;
+mod config;
+mod shape;
+mod classify;
+mod table;
+mod scan;
+mod atoms;
+mod tree;
+mod template;
+mod evidence;
+mod nearest;
+mod hash;
+#[cfg(test)]
+mod tests;
+
+pub use config::Config;
+pub use miner::{Change, Health, Merge, Mined, Miner};

@@ -1,0 +1,117 @@
+//! How many different words must a place in a line show before it counts as a variable? A user name soon, `started`
+//! and `stopped` never by themselves: what a line says in plain words is what it means. Must not look at counts of
+//! lines, only at differing texts.
+
+/// Different words a place needs, by what the words look like.
+const VALUES: u32 = 2;
+const NAMED: u32 = 2;
+const IDENTIFIERS: u32 = 3;
+const KEYED: u32 = 4;
+const PLAIN: u32 = 5;
+const STATES: u32 = 12;
+
+/// What a differing part of a token looks like.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nature {
+    /// A placeholder and nothing else.
+    Value,
+    /// A name made of parts: `org.apache.Foo`, `nf_conntrack`, `node<NUM>-a`.
+    Identifier,
+    /// `SUSPENDED`: programs write their states in capitals.
+    State,
+    Plain,
+}
+
+/// How many different texts must have stood where `known` and `seen` stand now. `before` is the token in front of
+/// them, `keyed` says that both carry the same `key=`.
+pub fn needed(known: &str, seen: &str, before: &str, keyed: bool) -> u32 {
+    let (known, seen) = difference(known, seen);
+    match (nature(known), nature(seen)) {
+        (Nature::Value, _) | (_, Nature::Value) => VALUES,
+        _ if announces_name(before) => NAMED,
+        _ if keyed => KEYED,
+        (Nature::State, Nature::State) => STATES,
+        (Nature::Identifier, _) | (_, Nature::Identifier) => IDENTIFIERS,
+        (Nature::State | Nature::Plain, Nature::State | Nature::Plain) => PLAIN,
+    }
+}
+
+/// Words after which a name follows in the English of logs.
+fn announces_name(word: &str) -> bool {
+    let word = word.trim_end_matches([':', '=']);
+    ["user", "username", "account", "group", "host", "hostname"].iter().any(|name| word.eq_ignore_ascii_case(name))
+}
+
+fn nature(text: &str) -> Nature {
+    if text.starts_with('<') && text.ends_with('>') && !text.contains(' ') {
+        return Nature::Value;
+    }
+    let text = text.trim_matches(|letter: char| !letter.is_alphanumeric());
+    if text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') {
+        return Nature::State;
+    }
+    if text.contains(['<', '.', '_', '@', '/', '\\', '$', ':']) {
+        return Nature::Identifier;
+    }
+    Nature::Plain
+}
+
+/// What is left of two tokens without the words they begin and end with in common.
+fn difference<'a>(left: &'a str, right: &'a str) -> (&'a str, &'a str) {
+    let joins = |letter: char| letter.is_alphanumeric() || matches!(letter, '<' | '>');
+    let mut start = 0;
+    for (letter, other) in left.char_indices().zip(right.chars()) {
+        if letter.1 != other {
+            break;
+        }
+        if !joins(other) {
+            start = letter.0 + other.len_utf8();
+        }
+    }
+    let (left, right) = (left.get(start..).unwrap_or(left), right.get(start..).unwrap_or(right));
+    let mut end = 0;
+    let mut length = 0;
+    for (letter, other) in left.chars().rev().zip(right.chars().rev()) {
+        if letter != other {
+            break;
+        }
+        length += other.len_utf8();
+        if !joins(other) {
+            end = length;
+        }
+    }
+    let cut = |text: &'a str| text.get(..text.len() - end).unwrap_or(text);
+    (cut(left), cut(right))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(before: &str, known: &str, seen: &str, expected: u32) {
+        assert_eq!(needed(known, seen, before, false), expected, "{before} {known} | {seen}");
+    }
+
+    #[test]
+    fn plain_words_need_most_evidence() {
+        check("scanner", "started", "stopped", PLAIN);
+        check("to", "SUSPENDED", "AUTO", STATES);
+        check("user", "alice", "bob", NAMED);
+        check("user:", "alice", "bob", NAMED);
+        check("class", "org.apache.Foo", "org.apache.job.Bar", IDENTIFIERS);
+        check("from", "<IP>", "unknown", VALUES);
+        check("at", "(<TIME>)", "(never)", VALUES);
+        check("on", "eth<NUM>", "wlan<NUM>", IDENTIFIERS);
+        check("by", "dcbf.........<NUM>", "icbi.........<NUM>", PLAIN);
+    }
+
+    #[test]
+    fn common_ends_do_not_count() {
+        assert_eq!(difference("a.b.c", "a.x.c"), ("b", "x"));
+        assert_eq!(difference("same", "same"), ("same", "same"));
+        assert_eq!(difference("a.", "a."), ("", ""));
+        assert_eq!(difference("é.x", "é.y"), ("x", "y"));
+        assert_eq!(difference("", "a"), ("", "a"));
+    }
+}

@@ -1,0 +1,327 @@
+//! Cuts a message into tokens and puts typed placeholders where values stand, in one pass without regexes. What people
+//! read is the text; what groups is the class of each token, in which every value looks the same. Must not remember
+//! anything of earlier messages.
+
+use super::atoms::{self, Mask, is_word};
+use super::hash::Keys;
+
+/// Bytes of a message that are looked at; what lies beyond is only counted.
+pub const MAX_BYTES: usize = 8 * 1024;
+/// Tokens of a message that are kept apart; the rest becomes one [`Mask::Any`].
+pub const MAX_TOKENS: usize = 127;
+/// Tokens between a quote and its end.
+const MAX_QUOTED: usize = 24;
+
+/// Stands in a class for any value.
+const VALUE: u8 = 0;
+/// Stands in a class for a generalized place.
+const ANY: u8 = 1;
+
+/// One token of a scanned message.
+#[derive(Clone, Copy, Debug)]
+pub struct Token {
+    /// Where its text lies in [`Scan::text`].
+    pub start: u32,
+    pub end: u32,
+    /// Hash of its text with every value alike: equal classes are equal to the tree.
+    pub class: u64,
+    /// Hash of its text up to the first `=`; zero when there is no such thing.
+    pub key: u64,
+    pub is: Is,
+    /// The last value in it.
+    mask: Option<Mask>,
+}
+
+impl Token {
+    /// A list of values is one value, however long: `blk_<NUM> blk_<NUM> blk_<NUM>`.
+    fn lists(&self, next: &Token) -> bool {
+        // Whether a number is hexadecimal often shows in some items of a list only.
+        let number = |mask| matches!(mask, Some(Mask::Num | Mask::Hex | Mask::Id));
+        self.class == next.class
+            && self.mask.is_some()
+            && self.mask != Some(Mask::Any)
+            && (self.mask == next.mask || number(self.mask) && number(next.mask))
+    }
+}
+
+/// What a token is to the tree.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Is {
+    /// Has constant text.
+    Word,
+    /// Nothing but a value.
+    Value,
+    /// Already generalized: `<*>`.
+    Any,
+    /// Already generalized behind its key: `user=<*>`.
+    Keyed,
+}
+
+/// The tokens of one message. Reused from message to message, so that scanning allocates nothing in the long run.
+#[derive(Default, Debug)]
+pub struct Scan {
+    /// The masked text, tokens parted by single spaces.
+    text: String,
+    tokens: Vec<Token>,
+    /// The class of the token at hand, and the last value in it.
+    class: Vec<u8>,
+    mask: Option<Mask>,
+    /// Something was cut off: the message was too long or had too many tokens.
+    cut: bool,
+}
+
+impl Scan {
+    /// Replaces what was scanned before. Looks at [`MAX_BYTES`].
+    pub fn read(&mut self, message: &str, keys: &Keys) {
+        self.read_up_to(message, MAX_BYTES, keys);
+    }
+
+    /// Reads the text of a template, which may be longer than the message it came from.
+    pub fn read_whole(&mut self, text: &str, keys: &Keys) {
+        self.read_up_to(text, text.len(), keys);
+    }
+
+    fn read_up_to(&mut self, message: &str, limit: usize, keys: &Keys) {
+        self.text.clear();
+        self.tokens.clear();
+        self.class.clear();
+        let whole = message.as_bytes();
+        let length = message.floor_char_boundary(limit);
+        self.cut = length < whole.len();
+        let bytes = whole.get(..length).unwrap_or_default();
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            if byte.is_ascii_whitespace() {
+                at += 1;
+                continue;
+            }
+            if self.tokens.len() == MAX_TOKENS {
+                self.cut = true;
+                break;
+            }
+            at = self.token(message, bytes, at, keys);
+        }
+        if self.cut {
+            self.open();
+            let start = self.text.len();
+            self.text.push_str(Mask::Any.as_str());
+            let end = self.text.len() as u32;
+            self.tokens.push(Token { start: start as u32, end, class: 0, key: 0, is: Is::Any, mask: Some(Mask::Any) });
+        }
+        self.join_quoted(keys);
+    }
+
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
+    pub fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
+    pub fn token_text(&self, token: &Token) -> &str {
+        self.text.get(token.start as usize..token.end as usize).unwrap_or_default()
+    }
+
+    /// Whether only a part of the message was looked at.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    fn open(&mut self) {
+        if !self.text.is_empty() {
+            self.text.push(' ');
+        }
+    }
+
+    /// Scans the token that starts at `at` and returns where it ends.
+    fn token(&mut self, message: &str, bytes: &[u8], mut at: usize, keys: &Keys) -> usize {
+        self.open();
+        self.class.clear();
+        self.mask = None;
+        let start = self.text.len();
+        let word_end = at + bytes.iter().skip(at).take_while(|byte| !byte.is_ascii_whitespace()).count();
+        let word = bytes.get(at..word_end).unwrap_or_default();
+        let mut mail_at = word.iter().position(|byte| *byte == b'@').map(|offset| at + offset);
+        let mut previous = b' ';
+        while let Some(byte) = bytes.get(at).copied() {
+            if byte.is_ascii_whitespace() {
+                break;
+            }
+            let next = match byte {
+                b'<' => atoms::placeholder(bytes, at),
+                b'/' | b'~' | b'\\' if !is_word(previous) && !matches!(previous, b'<' | b'>' | b'/' | b'.' | b'*') => {
+                    atoms::path(bytes, at).map(|end| (Mask::Path, end))
+                }
+                b'-' | b'+' if !is_word(previous) && previous != b'>' => bytes
+                    .get(at + 1)
+                    .filter(|next| next.is_ascii_digit())
+                    .and_then(|_| atoms::value(bytes, at + 1))
+                    .filter(|(mask, _)| matches!(mask, Mask::Num | Mask::Dur | Mask::Size)),
+                b':' if !is_word(previous) && bytes.get(at + 1) == Some(&b':') => {
+                    atoms::ip6(bytes, at).map(|end| (Mask::Ip, end))
+                }
+                _ if is_word(byte) && !is_word(previous) => {
+                    if mail_at.is_some_and(|place| place < at) {
+                        mail_at = None;
+                    }
+                    self.value(bytes, at, previous, mail_at.is_some())
+                }
+                _ => None,
+            };
+            let end = match next {
+                Some((mask, end)) => {
+                    self.push_mask(mask);
+                    end
+                }
+                None if is_word(byte) => self.word(message, bytes, at),
+                None => {
+                    self.class.push(byte);
+                    self.text.push(char::from(byte));
+                    at + 1
+                }
+            };
+            // Every branch above moves on; a value may reach over the spaces inside a date.
+            previous = if next.is_some() { b'>' } else { bytes.get(end - 1).copied().unwrap_or(b' ') };
+            at = end;
+        }
+        self.push_token(start, keys);
+        at
+    }
+
+    /// A value that starts with a word byte.
+    fn value(&self, bytes: &[u8], at: usize, previous: u8, mail: bool) -> Option<(Mask, usize)> {
+        let first = bytes.get(at)?;
+        if mail
+            && !matches!(previous, b'.' | b'_' | b'%' | b'+' | b'-')
+            && let Some(end) = atoms::mail(bytes, at)
+        {
+            return Some((Mask::Mail, end));
+        }
+        if first.is_ascii_alphabetic() {
+            if let Some(end) = atoms::url(bytes, at) {
+                return Some((Mask::Url, end));
+            }
+            if let Some(end) = atoms::path(bytes, at) {
+                return Some((Mask::Path, end));
+            }
+        }
+        let may_be_value = first.is_ascii_hexdigit() || matches!(first, b'J' | b'M' | b'S' | b'O' | b'N' | b'T' | b'W');
+        if may_be_value { atoms::value(bytes, at) } else { None }
+    }
+
+    /// A word that is no value of its own: constant text, or text with digits. Returns where it ends.
+    fn word(&mut self, message: &str, bytes: &[u8], at: usize) -> usize {
+        let length = bytes.iter().skip(at).take_while(|byte| is_word(**byte)).count();
+        let end = at + length;
+        let word = bytes.get(at..end).unwrap_or_default();
+        let text = message.get(at..end).unwrap_or_default();
+        let digit = word.iter().position(u8::is_ascii_digit);
+        let hexadecimal = word.iter().all(u8::is_ascii_hexdigit);
+        match digit {
+            None if hexadecimal && length >= 8 => self.push_mask(Mask::Hex),
+            None => {
+                self.class.extend_from_slice(word);
+                self.text.push_str(text);
+            }
+            Some(_) if hexadecimal => self.push_mask(if length >= 4 { Mask::Hex } else { Mask::Id }),
+            Some(first) if first > 0 && word.iter().skip(first).all(u8::is_ascii_digit) => {
+                self.class.extend_from_slice(word.get(..first).unwrap_or_default());
+                self.text.push_str(text.get(..first).unwrap_or_default());
+                self.push_mask(Mask::Num);
+            }
+            Some(_) => self.push_mask(Mask::Id),
+        }
+        end
+    }
+
+    /// Values that touch, or that only punctuation parts, are one value to the class: `10:20:30` is no other kind of
+    /// line than `10:20`.
+    fn push_mask(&mut self, mask: Mask) {
+        self.text.push_str(mask.as_str());
+        self.mask = Some(mask);
+        if mask == Mask::Any {
+            self.class.push(ANY);
+            return;
+        }
+        match self.class.as_slice() {
+            [.., VALUE] => {}
+            [.., VALUE, b'.' | b':' | b',' | b'-' | b'/' | b'_' | b'+'] => {
+                self.class.pop();
+            }
+            _ => self.class.push(VALUE),
+        }
+    }
+
+    fn push_token(&mut self, start: usize, keys: &Keys) {
+        let class = self.class.as_slice();
+        let key_length = class.iter().position(|byte| *byte == b'=').map(|at| at + 1);
+        let key = match key_length {
+            Some(length) if length > 1 => keys.hash(class.get(..length).unwrap_or_default()) | 1,
+            _ => 0,
+        };
+        let is = match class {
+            [VALUE] => Is::Value,
+            [ANY] | [b'"', ANY, b'"'] | [b'\'', ANY, b'\''] => Is::Any,
+            [head @ .., ANY] if key != 0 && Some(head.len()) == key_length => Is::Keyed,
+            _ => Is::Word,
+        };
+        let class = keys.hash(class);
+        let token = Token { start: start as u32, end: self.text.len() as u32, class, key, is, mask: self.mask };
+        if self.tokens.last().is_some_and(|last| last.lists(&token)) {
+            self.text.truncate(start.saturating_sub(1));
+        } else {
+            self.tokens.push(token);
+        }
+    }
+
+    /// A quoted phrase is one token, whatever the number of its words.
+    fn join_quoted(&mut self, keys: &Keys) {
+        let mut kept = 0;
+        let mut at = 0;
+        while let Some(mut token) = self.tokens.get(at).copied() {
+            at += 1;
+            if let Some(quote) = opens_quote(self.token_text(&token)) {
+                let rest = self.tokens.get(at..).unwrap_or_default();
+                let length = rest.iter().take(MAX_QUOTED).position(|next| closes_quote(self.token_text(next), quote));
+                if let Some(length) = length {
+                    for next in rest.iter().take(length + 1) {
+                        token.class = keys.join(token.class, next.class);
+                        token.end = next.end;
+                        token.is = Is::Word;
+                    }
+                    at += length + 1;
+                }
+            }
+            if let Some(place) = self.tokens.get_mut(kept) {
+                *place = token;
+            }
+            kept += 1;
+        }
+        self.tokens.truncate(kept);
+    }
+}
+
+/// The quote that a token opens and does not close.
+fn opens_quote(token: &str) -> Option<u8> {
+    let bytes = token.as_bytes();
+    let at = bytes.iter().position(|byte| matches!(byte, b'"' | b'\''))?;
+    let quote = *bytes.get(at)?;
+    let before = at.checked_sub(1).and_then(|at| bytes.get(at));
+    let opens = before.is_none_or(|byte| matches!(byte, b'=' | b'(' | b'[' | b'{' | b':' | b',' | b'<' | b'>'));
+    let closed = bytes.get(at + 1..).unwrap_or_default().contains(&quote);
+    (opens && !closed).then_some(quote)
+}
+
+/// Whether the last quote of this kind in a token ends a phrase.
+fn closes_quote(token: &str, quote: u8) -> bool {
+    let bytes = token.as_bytes();
+    bytes
+        .iter()
+        .rposition(|byte| *byte == quote)
+        .is_some_and(|at| bytes.get(at + 1..).unwrap_or_default().iter().all(|byte| byte.is_ascii_punctuation()))
+}

@@ -1,0 +1,207 @@
+//! One template: its places, constant or open, and the text people read. Must not know other templates.
+
+use super::atoms::Mask;
+use super::evidence;
+use super::hash::Keys;
+use super::scan::{Is, Scan, Token};
+
+/// One place of a template.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Slot {
+    /// Takes tokens of one class only.
+    Same(u64),
+    /// Takes any token with this `key=`.
+    Keyed(u64),
+    /// Takes anything.
+    Open,
+}
+
+#[derive(Clone, Debug)]
+struct Place {
+    slot: Slot,
+    /// As in [`Token::key`].
+    key: u64,
+    /// What stands here in the text.
+    text: Box<str>,
+}
+
+/// Places and text. Empty once merged into another.
+#[derive(Clone, Debug, Default)]
+pub struct Template {
+    places: Vec<Place>,
+    text: Box<str>,
+}
+
+/// How a message compares to a template of the same length.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fit {
+    /// Every constant place agrees; so many do.
+    Covers(u32),
+    /// The places that disagree, as bits; so many constant places agree. At most half the places disagree.
+    Near(u128, u32),
+    Far,
+}
+
+/// Places in one set of bits; [`super::scan::MAX_TOKENS`] and the rest of a cut message fit.
+fn bit(place: usize) -> u128 {
+    1u128.checked_shl(place as u32).unwrap_or(0)
+}
+
+impl Template {
+    pub fn new(scan: &Scan) -> Template {
+        let places = scan.tokens().iter().map(|token| {
+            let slot = match token.is {
+                Is::Word | Is::Value => Slot::Same(token.class),
+                Is::Keyed => Slot::Keyed(token.key),
+                Is::Any => Slot::Open,
+            };
+            Place { slot, key: token.key, text: scan.token_text(token).into() }
+        });
+        Template { places: places.collect(), text: scan.text().into() }
+    }
+
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Classes of the constant places.
+    pub fn classes(&self) -> impl Iterator<Item = u64> {
+        self.places.iter().filter_map(|place| match place.slot {
+            Slot::Same(class) => Some(class),
+            Slot::Keyed(_) | Slot::Open => None,
+        })
+    }
+
+    /// Equal for templates that take the same messages.
+    pub fn signature(&self, keys: &Keys) -> u64 {
+        self.places.iter().fold(keys.join(0, self.places.len() as u64), |state, place| match place.slot {
+            Slot::Same(class) => keys.join(keys.join(state, 1), class),
+            Slot::Keyed(key) => keys.join(keys.join(state, 2), key),
+            Slot::Open => keys.join(state, 3),
+        })
+    }
+
+    /// Compares with a message of the same number of tokens.
+    pub fn fit(&self, tokens: &[Token]) -> Fit {
+        let most = tokens.len() / 2;
+        let mut differ = 0u128;
+        let mut misses = 0;
+        let mut agree = 0;
+        for (at, (place, token)) in self.places.iter().zip(tokens).enumerate() {
+            let same = match place.slot {
+                Slot::Same(class) => class == token.class,
+                Slot::Keyed(key) => key == token.key,
+                Slot::Open => continue,
+            };
+            if same {
+                agree += 1;
+            } else {
+                misses += 1;
+                differ |= bit(at);
+                if misses > most {
+                    return Fit::Far;
+                }
+            }
+        }
+        match misses {
+            0 => Fit::Covers(agree),
+            _ if agree > 0 && agree as usize * 2 >= tokens.len() => Fit::Near(differ, agree),
+            _ => Fit::Far,
+        }
+    }
+
+    /// How many different texts the places that differ from the message must have shown before they may open.
+    pub fn needed(&self, scan: &Scan, differ: u128) -> u32 {
+        let mut needed = 1;
+        let mut before = "";
+        for (at, (place, token)) in self.places.iter().zip(scan.tokens()).enumerate() {
+            let seen = scan.token_text(token);
+            if differ & bit(at) != 0 {
+                let keyed = place.key != 0 && place.key == token.key;
+                needed += evidence::needed(&place.text, seen, before, keyed) - 1;
+            }
+            before = seen;
+        }
+        needed
+    }
+
+    /// Opens every place where the message differs. Returns whether anything changed.
+    pub fn open_for_message(&mut self, scan: &Scan) -> bool {
+        let mut changed = false;
+        for (place, token) in self.places.iter_mut().zip(scan.tokens()) {
+            let same = match place.slot {
+                Slot::Same(class) => class == token.class,
+                Slot::Keyed(key) => key == token.key,
+                Slot::Open => true,
+            };
+            if !same {
+                place.open(scan.token_text(token), token.key);
+                changed = true;
+            }
+        }
+        if changed {
+            self.write();
+        }
+        changed
+    }
+
+    /// Opens every place where another template of the same length differs.
+    pub fn open_for_template(&mut self, other: &Template) {
+        for (place, other) in self.places.iter_mut().zip(&other.places) {
+            match (place.slot, other.slot) {
+                (left, right) if left == right => {}
+                (Slot::Open, _) => {}
+                (Slot::Keyed(key), Slot::Same(_)) if key == other.key => {}
+                _ => place.open(&other.text, other.key),
+            }
+        }
+        self.write();
+    }
+
+    /// The template that takes every message of its length.
+    pub fn open_all(length: usize) -> Template {
+        let place = Place { slot: Slot::Open, key: 0, text: Mask::Any.as_str().into() };
+        let mut template = Template { places: vec![place; length], text: Box::default() };
+        template.write();
+        template
+    }
+
+    fn write(&mut self) {
+        let mut text = String::with_capacity(self.text.len() + 16);
+        for place in &self.places {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(&place.text);
+        }
+        self.text = text.into();
+    }
+}
+
+impl Place {
+    fn open(&mut self, seen: &str, key: u64) {
+        let any = Mask::Any.as_str();
+        if let Slot::Same(_) = self.slot
+            && self.key != 0
+            && self.key == key
+            && let Some((name, _)) = self.text.split_once('=')
+        {
+            self.text = format!("{name}={any}").into();
+            self.slot = Slot::Keyed(key);
+            return;
+        }
+        let quoted = |quote: char| {
+            [&*self.text, seen].iter().all(|text| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote))
+        };
+        self.text = match ['"', '\''].into_iter().find(|quote| quoted(*quote)) {
+            Some(quote) => format!("{quote}{any}{quote}").into(),
+            None => any.into(),
+        };
+        self.slot = Slot::Open;
+        self.key = 0;
+    }
+}

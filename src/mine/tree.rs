@@ -1,0 +1,283 @@
+//! Finds the template of a message that no shape knew, or makes one. Drain's idea (compare with the templates of the
+//! same length, open the places that differ) with another rule for when: not when a line is similar enough, but when a
+//! place has shown enough different words (`evidence`). Must not see raw text (`scan`) or remember shapes (`table`).
+
+use std::collections::BTreeMap;
+
+use super::hash::Keys;
+use super::scan::{MAX_TOKENS, Scan};
+use super::template::{Fit, Template};
+use crate::model::TemplateId;
+
+/// Places of all templates of one length that a message is compared with; more are crowded.
+const MAX_PLACES: usize = 16 * 1024;
+/// Templates of one length are never called crowded below this.
+const MIN_CROWD: usize = 64;
+/// Sets of differing places that are weighed for one message.
+const MAX_SETS: usize = 32;
+
+/// All templates, by number. A number stays valid for good: a merged template points to where it went.
+#[derive(Debug, Default)]
+pub struct Tree {
+    nodes: Vec<Node>,
+    by_id: BTreeMap<TemplateId, u32>,
+    by_signature: BTreeMap<u64, u32>,
+    /// Numbers of the live templates of each length, oldest first.
+    lengths: Vec<Vec<u32>>,
+    live: usize,
+    max_templates: usize,
+}
+
+#[derive(Debug)]
+struct Node {
+    id: TemplateId,
+    /// Where it was merged into.
+    into: Option<u32>,
+    template: Template,
+}
+
+/// What became of a message.
+#[derive(Debug)]
+pub struct Found {
+    pub node: u32,
+    pub what: What,
+    /// Templates that are no more: their lines belong to `node` now.
+    pub gone: Vec<TemplateId>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum What {
+    Known,
+    New,
+    /// Places were opened.
+    Generalized,
+    /// There are too many templates: the most similar one opened its places.
+    Coarsened,
+    /// There are too many templates: the one that takes everything took it, born for that or not.
+    Caught {
+        born: bool,
+    },
+}
+
+impl Tree {
+    pub fn new(max_templates: usize) -> Tree {
+        Tree { lengths: vec![Vec::new(); MAX_TOKENS + 2], max_templates, ..Tree::default() }
+    }
+
+    /// Number of live templates.
+    pub fn len(&self) -> usize {
+        self.live
+    }
+
+    /// No room for new templates, at least of some length.
+    pub fn is_full(&self) -> bool {
+        (0..self.lengths.len()).any(|length| self.is_crowded(length))
+    }
+
+    /// Where `node` stands now, merges followed.
+    pub fn resolve(&self, mut node: u32) -> u32 {
+        while let Some(into) = self.node(node).and_then(|node| node.into) {
+            node = into;
+        }
+        node
+    }
+
+    pub fn id(&self, node: u32) -> TemplateId {
+        self.node(node).map_or(TemplateId(0), |node| node.id)
+    }
+
+    pub fn find_id(&self, id: TemplateId) -> Option<u32> {
+        self.by_id.get(&id).map(|node| self.resolve(*node))
+    }
+
+    pub fn template(&self, node: u32) -> Option<&Template> {
+        self.node(node).map(|node| &node.template)
+    }
+
+    /// Live templates, oldest first.
+    pub fn live(&self) -> impl Iterator<Item = (TemplateId, &Template)> {
+        self.nodes.iter().filter(|node| node.into.is_none()).map(|node| (node.id, &node.template))
+    }
+
+    /// Puts back a template of an earlier run.
+    pub fn restore(&mut self, id: TemplateId, scan: &Scan, keys: &Keys) {
+        if !self.by_id.contains_key(&id) {
+            self.add(id, Template::new(scan), keys);
+        }
+    }
+
+    /// Puts back what an earlier run merged. Ignores what would make a circle.
+    pub fn restore_merge(&mut self, gone: TemplateId, into: TemplateId) {
+        let Some(into) = self.find_id(into) else { return };
+        match self.find_id(gone) {
+            Some(node) => self.merge(node, into),
+            None => {
+                let node = self.nodes.len() as u32;
+                self.nodes.push(Node { id: gone, into: Some(into), template: Template::default() });
+                self.by_id.insert(gone, node);
+            }
+        }
+    }
+
+    /// The template of a message: one that covers it, one that opens for it, or a new one.
+    pub fn place(&mut self, scan: &Scan, keys: &Keys) -> Found {
+        let length = scan.tokens().len();
+        let mut covers: Option<(u32, u32)> = None;
+        let mut near = Vec::new();
+        for number in self.lengths.get(length).into_iter().flatten().copied() {
+            match self.node(number).map_or(Fit::Far, |node| node.template.fit(scan.tokens())) {
+                // The most exact one; of equals the oldest.
+                Fit::Covers(agree) if covers.is_none_or(|(_, best)| agree > best) => covers = Some((number, agree)),
+                Fit::Covers(_) | Fit::Far => {}
+                Fit::Near(differ, agree) => near.push(Near { number, differ, agree, needed: 0 }),
+            }
+        }
+        if let Some((node, agree)) = covers {
+            let what = if agree == 0 && length > 0 { What::Caught { born: false } } else { What::Known };
+            return Found { node, what, gone: Vec::new() };
+        }
+        if let Some(opened) = self.variable(scan, &mut near) {
+            return self.open(opened, scan, keys, What::Generalized);
+        }
+        if self.is_crowded(length) {
+            return self.coarsen(&near, scan, keys);
+        }
+        let id = TemplateId::of(scan.text());
+        match self.find_id(id) {
+            // Reads the same and differs in how it was read: too fine a difference for anybody.
+            Some(node) => Found { node, what: What::Known, gone: Vec::new() },
+            None => Found { node: self.add(id, Template::new(scan), keys), what: What::New, gone: Vec::new() },
+        }
+    }
+
+    /// The templates that differ from the message, and from one another, only in places with enough evidence; the
+    /// fewest such places.
+    fn variable(&self, scan: &Scan, near: &mut [Near]) -> Option<Vec<u32>> {
+        for other in near.iter_mut() {
+            other.needed = self.node(other.number).map_or(u32::MAX, |node| node.template.needed(scan, other.differ));
+        }
+        let mut sets: Vec<u128> = Vec::new();
+        for other in near.iter() {
+            if sets.len() < MAX_SETS && !sets.contains(&other.differ) {
+                sets.push(other.differ);
+            }
+        }
+        sets.sort_by_key(|set| set.count_ones());
+        sets.into_iter().find_map(|set| {
+            let inside = || near.iter().filter(|other| other.differ & !set == 0);
+            let needed = inside().map(|other| other.needed).max()?;
+            (inside().count() as u32 + 1 >= needed).then(|| inside().map(|other| other.number).collect())
+        })
+    }
+
+    /// Merges the templates into the oldest of them and opens it for the message.
+    fn open(&mut self, numbers: Vec<u32>, scan: &Scan, keys: &Keys, what: What) -> Found {
+        let Some((&first, rest)) = numbers.split_first() else {
+            return Found { node: 0, what: What::Known, gone: Vec::new() };
+        };
+        let before = self.signature(first, keys);
+        let others: Vec<Template> = rest.iter().filter_map(|number| self.template(*number).cloned()).collect();
+        if let Some(node) = self.nodes.get_mut(first as usize) {
+            node.template.open_for_message(scan);
+            for other in &others {
+                node.template.open_for_template(other);
+            }
+        }
+        let mut gone: Vec<TemplateId> = rest.iter().map(|number| self.id(*number)).collect();
+        for number in rest {
+            self.forget_signature(*number, keys);
+            self.merge(*number, first);
+        }
+        if self.by_signature.get(&before) == Some(&first) {
+            self.by_signature.remove(&before);
+        }
+        // Equal to another one now: the older of the two stays.
+        let after = self.signature(first, keys);
+        let mut node = first;
+        match self.by_signature.get(&after).copied() {
+            Some(other) if other != first => {
+                let (older, younger) = (other.min(first), other.max(first));
+                gone.push(self.id(younger));
+                self.merge(younger, older);
+                self.by_signature.insert(after, older);
+                node = older;
+            }
+            Some(_) => {}
+            None => {
+                self.by_signature.insert(after, first);
+            }
+        }
+        Found { node, what, gone }
+    }
+
+    /// Too many templates of this length: the most similar one opens, or the one that takes everything does.
+    fn coarsen(&mut self, near: &[Near], scan: &Scan, keys: &Keys) -> Found {
+        if let Some(best) = near.iter().min_by_key(|other| (std::cmp::Reverse(other.agree), other.number)) {
+            return self.open(vec![best.number], scan, keys, What::Coarsened);
+        }
+        let template = Template::open_all(scan.tokens().len());
+        let id = TemplateId::of(template.text());
+        let (node, born) = match self.find_id(id) {
+            Some(node) => (node, false),
+            None => (self.add(id, template, keys), true),
+        };
+        Found { node, what: What::Caught { born }, gone: Vec::new() }
+    }
+
+    fn is_crowded(&self, length: usize) -> bool {
+        let there = self.lengths.get(length).map_or(0, Vec::len);
+        let most = (MAX_PLACES / length.max(1)).max(MIN_CROWD);
+        there >= most || self.live >= self.max_templates || self.nodes.len() >= self.max_templates.saturating_mul(8)
+    }
+
+    fn add(&mut self, id: TemplateId, template: Template, keys: &Keys) -> u32 {
+        let number = self.nodes.len() as u32;
+        self.by_id.insert(id, number);
+        self.by_signature.entry(template.signature(keys)).or_insert(number);
+        if let Some(same_length) = self.lengths.get_mut(template.len()) {
+            same_length.push(number);
+        }
+        self.nodes.push(Node { id, into: None, template });
+        self.live += 1;
+        number
+    }
+
+    fn merge(&mut self, gone: u32, into: u32) {
+        if gone == into {
+            return;
+        }
+        let Some(node) = self.nodes.get_mut(gone as usize) else { return };
+        if node.into.is_some() {
+            return;
+        }
+        node.into = Some(into);
+        let template = std::mem::take(&mut node.template);
+        if let Some(same_length) = self.lengths.get_mut(template.len()) {
+            same_length.retain(|number| *number != gone);
+        }
+        self.live -= 1;
+    }
+
+    fn forget_signature(&mut self, number: u32, keys: &Keys) {
+        let signature = self.signature(number, keys);
+        if self.by_signature.get(&signature) == Some(&number) {
+            self.by_signature.remove(&signature);
+        }
+    }
+
+    fn signature(&self, number: u32, keys: &Keys) -> u64 {
+        self.node(number).map_or(0, |node| node.template.signature(keys))
+    }
+
+    fn node(&self, number: u32) -> Option<&Node> {
+        self.nodes.get(number as usize)
+    }
+}
+
+/// A template that differs from the message in some places.
+struct Near {
+    number: u32,
+    differ: u128,
+    agree: u32,
+    needed: u32,
+}
