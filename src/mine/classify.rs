@@ -1,6 +1,8 @@
 //! Says of 64 bytes at once which are digits, word bytes and hexadecimal digits: the one place where vector
 //! instructions would go. Must not know what the classes are for.
 
+use wide::u8x16;
+
 /// One bit a byte, lowest first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Classes {
@@ -12,36 +14,38 @@ pub struct Classes {
     pub hexadecimal: u64,
 }
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
-/// Portable: eight bytes in a register, the answer in the high bit of each.
+/// Sixteen bytes at a time, with the vectors every processor of the target has.
 #[inline(always)]
 pub fn classify(bytes: &[u8; 64]) -> Classes {
     let mut classes = Classes { digit: 0, word: 0, hexadecimal: 0 };
-    for (index, lane) in bytes.as_chunks::<8>().0.iter().enumerate() {
-        let lane = u64::from_le_bytes(*lane);
-        let ascii = lane & !HIGH;
-        let folded = ascii | (0x20 * ONES);
-        // Adding carries into the high bit exactly where a byte reaches the bound; no byte overflows into the next.
-        let at_least = |bytes: u64, bound: u8| bytes + (0x80 - u64::from(bound)) * ONES;
-        let digit = at_least(ascii, b'0') & !at_least(ascii, b'9' + 1);
-        let from_a = at_least(folded, b'a');
-        let letter = from_a & !at_least(folded, b'z' + 1);
-        let hex_letter = from_a & !at_least(folded, b'f' + 1);
-        let plain = !lane & HIGH;
-        let shift = index * 8;
-        classes.digit |= gather(digit & plain) << shift;
-        classes.word |= gather((digit | letter | lane) & HIGH) << shift;
-        classes.hexadecimal |= gather((digit | hex_letter) & plain) << shift;
+    for (index, lane) in bytes.as_chunks::<16>().0.iter().enumerate() {
+        let lane = u8x16::new(*lane);
+        // Lower case for letters; what is no letter does not become one.
+        let folded = lane | u8x16::splat(0x20);
+        let from_zero = lane - u8x16::splat(b'0');
+        let from_a = folded - u8x16::splat(b'a');
+        let digit = up_to(from_zero, 9);
+        let letter = up_to(from_a, 25);
+        let hex_letter = up_to(from_a, 5);
+        let shift = index * 16;
+        classes.digit |= bits(digit) << shift;
+        // The high bit of a byte beyond ASCII is set already.
+        classes.word |= bits(digit | letter | lane) << shift;
+        classes.hexadecimal |= bits(digit | hex_letter) << shift;
     }
     classes
 }
 
-/// The high bits of eight bytes as eight bits.
+/// All ones where a byte is at most `most`.
 #[inline(always)]
-fn gather(high_bits: u64) -> u64 {
-    (high_bits >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+fn up_to(bytes: u8x16, most: u8) -> u8x16 {
+    bytes.min(u8x16::splat(most)).simd_eq(bytes)
+}
+
+/// The high bit of each byte.
+#[inline(always)]
+fn bits(bytes: u8x16) -> u64 {
+    u64::from(bytes.to_bitmask())
 }
 
 #[cfg(test)]

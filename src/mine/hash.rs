@@ -15,35 +15,26 @@ impl Keys {
     }
 
     pub fn hash(&self, bytes: &[u8]) -> u64 {
-        self.run(self.first, bytes)
+        self.run(self.first, bytes, 0, bytes.len())
     }
 
-    /// Goes on from `state` with a run of bytes of any length.
+    /// Goes on from `state` with `bytes[from..to]`, of any length. Reads whole blocks of `bytes` and leaves out what is
+    /// not asked for: lengths of runs are what a processor predicts worst. Nothing if the bounds are not within `bytes`.
     #[inline(always)]
-    pub fn run(&self, state: u64, bytes: &[u8]) -> u64 {
-        let mut state = state ^ (bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        if let Some(last) = bytes.last_chunk::<16>() {
-            let mut rest = bytes;
-            while let Some((block, more)) = rest.split_first_chunk::<16>() {
-                state = self.block(state, block);
-                rest = more;
-            }
-            // What is left over is read again together with the bytes before it.
-            if rest.is_empty() { state } else { self.block(state, last) }
-        } else if let Some((head, tail)) = bytes.first_chunk::<8>().zip(bytes.last_chunk::<8>()) {
-            fold(u64::from_le_bytes(*head) ^ self.first ^ state, u64::from_le_bytes(*tail) ^ self.second)
-        } else if let Some((head, tail)) = bytes.first_chunk::<4>().zip(bytes.last_chunk::<4>()) {
-            let word = u64::from(u32::from_le_bytes(*head)) << 32 | u64::from(u32::from_le_bytes(*tail));
-            self.join(state, word)
-        } else {
-            self.join(state, bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)))
+    pub fn run(&self, state: u64, bytes: &[u8], from: usize, to: usize) -> u64 {
+        let mut state = state ^ (to.wrapping_sub(from) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut at = from;
+        while at + 16 < to {
+            state = self.block(state, whole_block(bytes, at));
+            at += 16;
         }
+        let wanted = WANTED[to.wrapping_sub(at) & 31];
+        self.block(state, whole_block(bytes, at) & wanted)
     }
 
     #[inline(always)]
-    fn block(&self, state: u64, block: &[u8; 16]) -> u64 {
-        let whole = u128::from_le_bytes(*block);
-        fold(whole as u64 ^ self.first ^ state, (whole >> 64) as u64 ^ self.second)
+    fn block(&self, state: u64, block: u128) -> u64 {
+        fold(block as u64 ^ self.first ^ state, (block >> 64) as u64 ^ self.second)
     }
 
     /// Goes on from `state` with one word.
@@ -51,6 +42,35 @@ impl Keys {
     pub fn join(&self, state: u64, word: u64) -> u64 {
         fold(state ^ self.first, word ^ self.second)
     }
+}
+
+/// Masks for the first bytes of a block, by their number.
+static WANTED: [u128; 32] = {
+    let mut masks = [u128::MAX; 32];
+    let mut number = 0;
+    while number < 16 {
+        masks[number] = (1 << (8 * number)) - 1;
+        number += 1;
+    }
+    masks
+};
+
+/// The 16 bytes from `at`, zeros behind the end.
+#[inline(always)]
+fn whole_block(bytes: &[u8], at: usize) -> u128 {
+    if let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<16>()) {
+        return u128::from_le_bytes(*block);
+    }
+    last_block(bytes, at)
+}
+
+#[inline(never)]
+fn last_block(bytes: &[u8], at: usize) -> u128 {
+    let rest = bytes.get(at..).unwrap_or_default();
+    if let Some(last) = bytes.last_chunk::<16>() {
+        return u128::from_le_bytes(*last).checked_shr(8 * (16 - rest.len() as u32)).unwrap_or(0);
+    }
+    rest.iter().rev().fold(0, |block, byte| block << 8 | u128::from(*byte))
 }
 
 /// Multiplies to 128 bits and folds the halves: every input bit reaches every output bit.

@@ -2,8 +2,9 @@
 //! read is the text; what groups is the class of each token, in which every value looks the same. Must not remember
 //! anything of earlier messages.
 
-use super::atoms::{self, Mask, is_word};
 use super::hash::Keys;
+use super::mask::Mask;
+use super::value::{self, is_word};
 
 /// Bytes of a message that are looked at; what lies beyond is only counted.
 pub const MAX_BYTES: usize = 8 * 1024;
@@ -153,17 +154,17 @@ impl Scan {
                 break;
             }
             let next = match byte {
-                b'<' => atoms::placeholder(bytes, at),
+                b'<' => Mask::at(bytes, at),
                 b'/' | b'~' | b'\\' if !is_word(previous) && !matches!(previous, b'<' | b'>' | b'/' | b'.' | b'*') => {
-                    atoms::path(bytes, at).map(|end| (Mask::Path, end))
+                    value::path(bytes, at).map(|end| (Mask::Path, end))
                 }
                 b'-' | b'+' if !is_word(previous) && previous != b'>' => bytes
                     .get(at + 1)
                     .filter(|next| next.is_ascii_digit())
-                    .and_then(|_| atoms::value(bytes, at + 1))
+                    .and_then(|_| value::value(bytes, at + 1))
                     .filter(|(mask, _)| matches!(mask, Mask::Num | Mask::Dur | Mask::Size)),
                 b':' if !is_word(previous) && bytes.get(at + 1) == Some(&b':') => {
-                    atoms::ip6(bytes, at).map(|end| (Mask::Ip, end))
+                    value::ip6(bytes, at).map(|end| (Mask::Ip, end))
                 }
                 _ if is_word(byte) && !is_word(previous) => {
                     if mail_at.is_some_and(|place| place < at) {
@@ -198,20 +199,20 @@ impl Scan {
         let first = bytes.get(at)?;
         if mail
             && !matches!(previous, b'.' | b'_' | b'%' | b'+' | b'-')
-            && let Some(end) = atoms::mail(bytes, at)
+            && let Some(end) = value::mail(bytes, at)
         {
             return Some((Mask::Mail, end));
         }
         if first.is_ascii_alphabetic() {
-            if let Some(end) = atoms::url(bytes, at) {
+            if let Some(end) = value::url(bytes, at) {
                 return Some((Mask::Url, end));
             }
-            if let Some(end) = atoms::path(bytes, at) {
+            if let Some(end) = value::path(bytes, at) {
                 return Some((Mask::Path, end));
             }
         }
         let may_be_value = first.is_ascii_hexdigit() || matches!(first, b'J' | b'M' | b'S' | b'O' | b'N' | b'T' | b'W');
-        if may_be_value { atoms::value(bytes, at) } else { None }
+        if may_be_value { value::value(bytes, at) } else { None }
     }
 
     /// A word that is no value of its own: constant text, or text with digits. Returns where it ends.

@@ -21,7 +21,7 @@ pub fn shape(bytes: &[u8], keys: &Keys) -> u64 {
         if end == 0 {
             let (word_end, digits) = long_word(bytes, at);
             if digits {
-                state = keys.run(state, bytes.get(run..at).unwrap_or_default());
+                state = keys.run(state, bytes, run, at);
                 run = word_end;
             }
             at = word_end;
@@ -38,13 +38,13 @@ pub fn shape(bytes: &[u8], keys: &Keys) -> u64 {
             let only_digits_left = from_digit & !classes.digit == 0;
             let all_hexadecimal = whole & !classes.hexadecimal == 0;
             let from = if only_digits_left && !all_hexadecimal { first } else { word };
-            state = keys.run(state, bytes.get(run..at + from as usize).unwrap_or_default());
+            state = keys.run(state, bytes, run, at + from as usize);
             run = at + word_end as usize;
             digits &= !from_digit;
         }
         at += end;
     }
-    keys.run(state, bytes.get(run.min(bytes.len())..).unwrap_or_default())
+    keys.run(state, bytes, run, bytes.len())
 }
 
 /// Bits `from..to`; `from` is below 64 and below `to`.
@@ -67,8 +67,8 @@ fn window(bytes: &[u8], at: usize) -> (Classes, usize) {
         return (Classes { digit: digit >> skip, word: word >> skip, hexadecimal: hexadecimal >> skip }, rest.len());
     }
     let mut padded = [0; 64];
-    for (place, byte) in padded.iter_mut().zip(rest) {
-        *place = *byte;
+    if let Some(start) = padded.get_mut(..rest.len()) {
+        start.copy_from_slice(rest);
     }
     (classify(&padded), rest.len())
 }
@@ -77,7 +77,7 @@ fn window(bytes: &[u8], at: usize) -> (Classes, usize) {
 #[cold]
 fn long_word(bytes: &[u8], at: usize) -> (usize, bool) {
     let rest = bytes.get(at..).unwrap_or_default();
-    let length = rest.iter().take_while(|byte| super::atoms::is_word(**byte)).count();
+    let length = rest.iter().take_while(|byte| super::value::is_word(**byte)).count();
     (at + length, rest.iter().take(length).any(u8::is_ascii_digit))
 }
 
@@ -127,7 +127,7 @@ mod tests {
         let mut runs = vec![Vec::new()];
         let mut at = 0;
         while at < text.len() {
-            let length = text[at..].iter().take_while(|byte| super::super::atoms::is_word(**byte)).count().max(1);
+            let length = text[at..].iter().take_while(|byte| crate::mine::value::is_word(**byte)).count().max(1);
             let word = &text[at..at + length];
             let keep = match word.iter().position(u8::is_ascii_digit) {
                 None => length,
@@ -154,7 +154,7 @@ mod tests {
         fn windows_do_not_show(text in "([a-z0-9]{0,90}[ .:é]{1,3}){0,6}[a-z0-9]{0,70}") {
             let keys = Keys::new(7);
             let runs = skeleton(text.as_bytes());
-            let plain = runs.iter().fold(0, |state, run| keys.run(state, run));
+            let plain = runs.iter().fold(0, |state, run| keys.run(state, run, 0, run.len()));
             prop_assert_eq!(shape(text.as_bytes(), &keys), plain);
         }
     }

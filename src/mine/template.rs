@@ -1,8 +1,8 @@
 //! One template: its places, constant or open, and the text people read. Must not know other templates.
 
-use super::atoms::Mask;
 use super::evidence;
 use super::hash::Keys;
+use super::mask::Mask;
 use super::scan::{Is, Scan, Token};
 
 /// One place of a template.
