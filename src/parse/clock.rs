@@ -60,7 +60,8 @@ impl<'c> Clock<'c> {
             }
             Date::MonthDay { first, second, year } => {
                 notes.guessed_time |= first <= 12 && second <= 12;
-                let days = days_since_epoch(year, first, second).filter(|days| !self.is_ahead(days * DAY + time_of_day));
+                let days =
+                    days_since_epoch(year, first, second).filter(|days| !self.is_ahead(days * DAY + time_of_day));
                 days.or_else(|| days_since_epoch(year, second, first))
                     .or_else(|| days_since_epoch(year, first, second))?
                     * DAY

@@ -87,7 +87,7 @@ fn read<'a>(cursor: &mut Cursor<'a>) -> Column<'a> {
         Class::Level
     } else if is_separator(token) {
         Class::Separator
-    } else if token.iter().all(u8::is_ascii_digit) {
+    } else if is_number(token) {
         Class::Number
     } else if is_id(token) {
         Class::Id
@@ -123,6 +123,12 @@ fn bracketed_stamp(cursor: &mut Cursor) -> Option<Stamp> {
     Some(found)
 }
 
+/// Digits, a sign allowed: debug levels may be `-1`.
+fn is_number(token: &[u8]) -> bool {
+    let digits = token.strip_prefix(b"-").unwrap_or(token);
+    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
+}
+
 pub(super) fn is_separator(token: &[u8]) -> bool {
     matches!(token, b"-" | b"--" | b"---" | b"|" | b"||" | b":" | b"," | b"::" | b"=>" | b"#")
 }
@@ -132,7 +138,9 @@ pub(super) fn is_id(token: &[u8]) -> bool {
     let hexadecimal = |bytes: &[u8]| bytes.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-');
     match token {
         [b'0', b'x', rest @ ..] => !rest.is_empty() && hexadecimal(rest),
-        [b'<', inside @ .., b'>'] => !inside.is_empty() && inside.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.'),
+        [b'<', inside @ .., b'>'] => {
+            !inside.is_empty() && inside.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+        }
         _ => token.len() >= 8 && hexadecimal(token) && token.iter().any(u8::is_ascii_digit),
     }
 }
@@ -148,8 +156,11 @@ pub(super) fn is_code(inside: &[u8]) -> bool {
 /// Whether the last word is an IP address, with or without a port.
 fn is_address(inside: &[u8]) -> bool {
     let word = inside.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-    let is_dotted = word.iter().filter(|byte| **byte == b'.').count() == 3 && word.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b':'));
-    is_dotted || word.iter().filter(|byte| **byte == b':').count() > 2 && word.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b':')
+    let is_dotted = word.iter().filter(|byte| **byte == b'.').count() == 3
+        && word.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b':'));
+    is_dotted
+        || word.iter().filter(|byte| **byte == b':').count() > 2
+            && word.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b':')
 }
 
 /// Whether bytes could name a program, logger, class or file: a letter in front, and only what joins names.
@@ -157,7 +168,11 @@ pub(super) fn is_name(bytes: &[u8]) -> bool {
     (2..=NAME_MAX).contains(&bytes.len())
         && bytes.first().is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'/' | b'@'))
         && bytes.iter().all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$' | b'/' | b'@' | b'#' | b'-' | b':' | b'+' | b'*' | b'<' | b'>' | b'(' | b')')
+            byte.is_ascii_alphanumeric()
+                || matches!(
+                    byte,
+                    b'_' | b'.' | b'$' | b'/' | b'@' | b'#' | b'-' | b':' | b'+' | b'*' | b'<' | b'>' | b'(' | b')'
+                )
         })
         && bytes.iter().any(u8::is_ascii_alphabetic)
 }

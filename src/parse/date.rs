@@ -111,14 +111,17 @@ mod tests {
 
     #[test]
     fn days_and_years_agree_with_the_calendar() {
-        for (year, month, day) in [(1970, 1, 1), (2000, 2, 29), (2026, 11, 22), (1999, 12, 31), (2100, 3, 1), (1, 1, 1)] {
+        for (year, month, day) in [(1970, 1, 1), (2000, 2, 29), (2026, 11, 22), (1999, 12, 31), (2100, 3, 1), (1, 1, 1)]
+        {
             let date = jiff::civil::date(i16::try_from(year).expect("small"), month, day);
             let expected = date.since(jiff::civil::date(1970, 1, 1)).expect("in range").get_days();
             let days = days_since_epoch(year, month.unsigned_abs(), day.unsigned_abs()).expect("a date");
             assert_eq!(days, i64::from(expected), "{year}-{month}-{day}");
             assert_eq!(year_of_day(days), year);
         }
-        for (year, month, day) in [(2023, 2, 29), (2024, 4, 31), (2024, 0, 1), (2024, 13, 1), (2024, 1, 0), (2024, 1, 32)] {
+        for (year, month, day) in
+            [(2023, 2, 29), (2024, 4, 31), (2024, 0, 1), (2024, 13, 1), (2024, 1, 0), (2024, 1, 32)]
+        {
             assert_eq!(days_since_epoch(year, month, day), None);
         }
     }

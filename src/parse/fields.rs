@@ -138,7 +138,11 @@ fn push_extra(extra: &mut String, key: &str, value: &str, notes: &mut Notes) {
     notes.truncated |= kept.len() < value.len();
     let needs_quotes = kept.is_empty() || kept.bytes().any(|byte| matches!(byte, b' ' | b'"' | b'='));
     // Writing to a string cannot fail.
-    let _ = if needs_quotes { write!(extra, " {key}=\"{kept}\"") } else { write!(extra, " {key}={kept}") };
+    let _ = match (needs_quotes, kept.contains('"')) {
+        (false, _) => write!(extra, " {key}={kept}"),
+        (true, false) => write!(extra, " {key}=\"{kept}\""),
+        (true, true) => write!(extra, " {key}=\"{}\"", kept.replace('"', "\\\"")),
+    };
 }
 
 /// The names in use by journald, logrus, zap, zerolog, slog, log4j, logback, Serilog, structlog, Bunyan, Pino, GELF, ECS

@@ -75,11 +75,15 @@ impl Format {
     /// One line for a person, for `logwren components`.
     pub fn description(self) -> &'static str {
         match self {
-            Format::Rfc3164 => "BSD syslog: `Nov 22 05:55:40 host sshd[42]: ...`, with or without <PRI>, year and fractions",
+            Format::Rfc3164 => {
+                "BSD syslog: `Nov 22 05:55:40 host sshd[42]: ...`, with or without <PRI>, year and fractions"
+            }
             Format::Rfc5424 => "syslog of RFC 5424: `<34>1 2026-11-22T05:55:40Z host app 42 ID [data] ...`",
             Format::Rfc3339 => "rsyslog's default: `2026-11-22T05:55:40.746959+00:00 host sshd[42]: ...`",
             Format::JournalJson => "what `journalctl --output=json` prints",
-            Format::Docker => "Docker's json-file: `{\"log\":\"...\",\"stream\":\"stdout\",\"time\":\"...\"}`, the inner line parsed too",
+            Format::Docker => {
+                "Docker's json-file: `{\"log\":\"...\",\"stream\":\"stdout\",\"time\":\"...\"}`, the inner line parsed too"
+            }
             Format::Json => "JSON lines with the usual names for time, level, message and logger",
             Format::Cri => "Kubernetes CRI: `2026-11-22T05:55:40Z stdout F ...`, the inner line parsed too",
             Format::Access => "access log of nginx and Apache, common and combined",

@@ -54,7 +54,8 @@ impl<'a> Entry<'a> {
         // What the writer says, else when journald got it; nonsense in the first does not hide the second.
         let source_time = number(&self.source_time);
         header.notes.odd_field |= source_time == Some(None);
-        header.time = source_time.flatten().or_else(|| number(&self.received_time).flatten()).map(Timestamp::from_micros);
+        header.time =
+            source_time.flatten().or_else(|| number(&self.received_time).flatten()).map(Timestamp::from_micros);
         header.host = self.hostname.map(text::host_text);
         header.program = match self.identifier.filter(|name| !name.is_empty()).or(self.command) {
             Some(name) => text::program_text(name),

@@ -58,6 +58,11 @@ impl Profile {
         }
         Profile { columns }
     }
+
+    /// Whether any column could be a stamp.
+    pub fn has_stamp(&self) -> bool {
+        self.columns.iter().any(|cell| cell.class == Some(Class::Stamp))
+    }
 }
 
 impl Layout {
@@ -105,16 +110,28 @@ impl Layout {
             };
         }
         let pid = (0..end).find(|&index| {
-            columns.is(index, Class::Number) && Some(index) > stamp && columns.distinct(index) > 1
+            // Next to a level a number is a process or a thread; elsewhere it could be anything.
+            columns.is(index, Class::Number) && Some(index) > stamp && level.is_some() && columns.distinct(index) > 1
         });
         let steps = (0..end).map(|index| match columns.class(index) {
-            Some(class @ (Class::Stamp | Class::Level | Class::Number | Class::Id | Class::Group | Class::Component | Class::Separator)) => Step::Must(class),
+            // In front of a sure column there may stand anything: it is header all the same.
+            Some(Class::Number | Class::Id | Class::Group | Class::Component | Class::Separator) if index < sure => {
+                Step::Any
+            }
+            Some(
+                class @ (Class::Stamp
+                | Class::Level
+                | Class::Number
+                | Class::Id
+                | Class::Group
+                | Class::Component
+                | Class::Separator),
+            ) => Step::Must(class),
             _ => Step::Any,
         });
         let layout = Layout { steps: steps.collect(), component, pid };
-        // A lone stamp, or a stamp and a level, are read as well without a layout.
-        let is_plain = layout.steps.iter().all(|step| matches!(step, Step::Must(Class::Stamp | Class::Level)));
-        (!is_plain).then_some(layout)
+        // A lone stamp is read as well without a layout.
+        (layout.steps.len() > 1).then_some(layout)
     }
 }
 
@@ -146,7 +163,8 @@ impl Columns<'_> {
 
     /// How many different values stand here.
     fn distinct(&self, index: usize) -> usize {
-        let mut hashes: Vec<u32> = self.cells(index).filter(|cell| cell.class.is_some()).map(|cell| cell.hash).collect();
+        let mut hashes: Vec<u32> =
+            self.cells(index).filter(|cell| cell.class.is_some()).map(|cell| cell.hash).collect();
         hashes.sort_unstable();
         hashes.dedup();
         hashes.len()
@@ -158,7 +176,8 @@ impl Columns<'_> {
             let mut kinds: Vec<(Option<Class>, u32)> = self
                 .cells(behind)
                 .map(|cell| {
-                    let is_constant = matches!(cell.class, Some(Class::Word | Class::Component | Class::Dotted | Class::Other));
+                    let is_constant =
+                        matches!(cell.class, Some(Class::Word | Class::Component | Class::Dotted | Class::Other));
                     (cell.class, if is_constant { cell.hash } else { 0 })
                 })
                 .collect();
@@ -170,7 +189,8 @@ impl Columns<'_> {
 
     /// Words without digits, few of them.
     fn names_component(&self, index: usize) -> bool {
-        matches!(self.class(index), Some(Class::Word | Class::Dotted)) && self.distinct(index) * 2 <= self.profiles.len()
+        matches!(self.class(index), Some(Class::Word | Class::Dotted))
+            && self.distinct(index) * 2 <= self.profiles.len()
     }
 }
 

@@ -19,7 +19,9 @@ pub(super) fn word(bytes: &[u8]) -> Option<Level> {
     Some(match bytes {
         b"INF" | b"inf" => Level::Info,
         b"WRN" | b"wrn" | b"WARNI" => Level::Warning,
-        b"DBG" | b"dbg" | b"TRC" | b"trc" | b"VRB" | b"DEBUG1" | b"DEBUG2" | b"DEBUG3" | b"DEBUG4" | b"DEBUG5" => Level::Debug,
+        b"DBG" | b"dbg" | b"TRC" | b"trc" | b"VRB" | b"DEBUG1" | b"DEBUG2" | b"DEBUG3" | b"DEBUG4" | b"DEBUG5" => {
+            Level::Debug
+        }
         b"FTL" | b"ftl" => Level::Crit,
         b"PNC" => Level::Emerg,
         _ => return None,
@@ -191,7 +193,7 @@ mod tests {
         check("time=\"2026-11-22T05:55:40Z\" level=error msg=\"x\"", Some(Level::Err));
         check("level=\"warn\" x", Some(Level::Warning));
         check("E0507 11:59:38.183090    4578 pod.go:1] x", Some(Level::Err));
-        check("2026-11-22 05:55:40,123 - app - ERROR - x", None);
+        check("2026-11-22 05:55:40,123 - app - ERROR - x", Some(Level::Err));
         check("2026-11-22 05:55:40,123 ERROR x", Some(Level::Err));
         check("2026-11-22 05:55:40.123 [error] <0.1.0> x", Some(Level::Err));
         check("[2-1] db=,user= FATAL:  no", Some(Level::Crit));

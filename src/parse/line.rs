@@ -7,7 +7,10 @@ use crate::model::{Header, Notes};
 use super::clock::Clock;
 use super::format::Format;
 use super::layout::Layout;
-use super::{access, application, audit, container, error_log, journal, json, kernel, klog, logfmt, postgres, rfc5424, syslog, text};
+use super::{
+    access, application, audit, container, error_log, journal, json, kernel, klog, logfmt, postgres, rfc5424, syslog,
+    text,
+};
 
 /// What a parser may use besides the bytes of the line.
 pub(super) struct Setting<'s> {

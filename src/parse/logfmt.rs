@@ -14,6 +14,7 @@ use super::value::Value;
 /// A line is logfmt when it starts with a pair, holds two at least, and one of them is a time, a level or a message.
 pub(super) fn parse<'a>(bytes: &'a [u8], setting: &mut Setting) -> Option<Header<'a>> {
     let mut ahead = Cursor::new(bytes);
+    ahead.spaces();
     required(!key(&mut ahead)?.is_empty())?;
     line::with_text(bytes, |text| {
         let pairs = pairs(text);

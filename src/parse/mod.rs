@@ -12,6 +12,7 @@ mod plan;
 mod cursor;
 mod text;
 mod stamp;
+mod offset;
 mod date;
 mod clock;
 mod level;
@@ -31,6 +32,8 @@ mod kernel;
 mod klog;
 mod audit;
 mod application;
+mod lead;
+mod component;
 mod column;
 mod layout;
 

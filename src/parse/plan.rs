@@ -13,13 +13,15 @@ use super::layout::{Layout, Profile};
 use super::line::{self, Setting};
 
 /// Lines that vote.
-const VOTERS: usize = 24;
-/// Lines looked at by [`Plan::prime`].
-const PRIMERS: usize = 64;
-/// Every so many lines of a settled plan the misfits are counted up.
+const VOTERS: u32 = 24;
+/// Where an application's log wins, this many of its lines are looked at to learn its columns, but not more than
+/// [`VOTERS_MAX`] in all.
+const LEARNERS: usize = 16;
+const VOTERS_MAX: u32 = 96;
+/// Lines without a header are often the continuation of one with: they win only above this share of the votes (in 1/8).
+const PLAIN_SHARE: u32 = 6;
+/// Every so many lines of a settled plan the lines that fit and those of another format are counted up.
 const REVIEW_LINES: u32 = 64;
-/// So many misfits among them call for a new vote.
-const REVIEW_MISFITS: u32 = 32;
 
 /// What lines are read against. The same for all lines of a plan: make a new plan when the zone changes.
 #[derive(Clone, Debug)]
@@ -45,16 +47,17 @@ pub struct Plan {
 #[derive(Clone, Debug)]
 enum Phase {
     Voting {
-        votes: [u8; Format::ALL.len()],
-        /// Of the lines that voted for `application`.
+        votes: [u32; Format::ALL.len()],
+        /// Of the lines that voted for `application`, or for `plain` with a stamp somewhere in front.
         profiles: Vec<Profile>,
     },
     Settled {
         format: Format,
         layout: Option<Arc<Layout>>,
-        /// Since the last review.
+        /// Since the last review: all lines, those that fit, those of another format.
         lines: u32,
-        misfits: u32,
+        fits: u32,
+        foreign: u32,
     },
 }
 
@@ -84,7 +87,7 @@ impl Plan {
             return;
         }
         let mut trial = Plan::with(self.forced, self.is_inner);
-        for line in lines.into_iter().take(PRIMERS) {
+        for line in lines.into_iter().take(VOTERS_MAX as usize) {
             trial.parse(line, reference, context);
         }
         // An early end is no decision: the lines vote again, one by one, when they are parsed.
@@ -106,7 +109,8 @@ impl Plan {
             trusted: winner.is_some() || self.forced.is_some(),
             layout: layout.as_deref(),
         };
-        let fitting = winner.or(self.forced).and_then(|format| Some((format, line::parse(format, line, &mut setting)?)));
+        let fitting =
+            winner.or(self.forced).and_then(|format| Some((format, line::parse(format, line, &mut setting)?)));
         let fits = fitting.is_some();
         let (format, mut header) = match fitting {
             Some((Format::Plain, header)) if self.forced.is_none() => {
@@ -122,7 +126,9 @@ impl Plan {
             }
         };
         let is_blank = line.trim_ascii().is_empty();
-        header.notes.fallback = format == Format::Plain && !is_blank && winner.or(self.forced).is_some_and(|winner| winner != Format::Plain);
+        header.notes.fallback = format == Format::Plain
+            && !is_blank
+            && winner.or(self.forced).is_some_and(|winner| winner != Format::Plain);
         if !is_blank {
             self.count(format, fits, line);
         }
@@ -149,40 +155,42 @@ impl Plan {
     fn count(&mut self, found: Format, fits: bool, line: &[u8]) {
         match &mut self.phase {
             Phase::Voting { votes, profiles } => {
-                if found == Format::Application {
-                    profiles.push(Profile::of(line));
+                if matches!(found, Format::Application | Format::Plain) {
+                    let profile = Profile::of(line);
+                    if found == Format::Application || profile.has_stamp() {
+                        profiles.push(profile);
+                    }
                 }
                 if let Some(votes) = votes.get_mut(found as usize) {
                     *votes += 1;
                 }
-                if votes.iter().map(|votes| usize::from(*votes)).sum::<usize>() >= VOTERS {
-                    self.settle();
+                let total: u32 = votes.iter().sum();
+                let winner = self.forced.unwrap_or_else(|| winner(votes));
+                let is_learnt = winner != Format::Application || profiles.len() >= LEARNERS || total >= VOTERS_MAX;
+                if total >= VOTERS && is_learnt {
+                    // Lines with a stamp in the same column are an application's, even where no single line tells.
+                    let is_candidate = winner == Format::Application
+                        || winner == Format::Plain && self.forced.is_none() && profiles.len() as u32 * 4 >= total * 3;
+                    let layout = if is_candidate { Layout::learn(profiles).map(Arc::new) } else { None };
+                    let winner = if layout.is_some() { Format::Application } else { winner };
+                    self.phase = settled(winner, layout);
                 }
             }
-            Phase::Settled { format, lines, misfits, .. } => {
-                let is_misfit = !fits || found != *format;
+            Phase::Settled { format, lines, fits: fitting, foreign, .. } => {
                 *lines += 1;
-                *misfits += u32::from(is_misfit);
+                *fitting += u32::from(fits && found == *format);
+                *foreign += u32::from(found != *format && found != Format::Plain);
                 if *lines < REVIEW_LINES {
                     return;
                 }
-                let is_wrong = *misfits > REVIEW_MISFITS && self.forced.is_none();
-                (*lines, *misfits) = (0, 0);
+                // Plain lines alone do not unseat a format: a long stack trace is not a new format.
+                let is_wrong = self.forced.is_none() && (*fitting == 0 || *foreign > REVIEW_LINES / 2);
+                (*lines, *fitting, *foreign) = (0, 0, 0);
                 if is_wrong {
                     self.phase = voting();
                 }
             }
         }
-    }
-
-    /// Takes the format with the most votes; of equal ones the more demanding.
-    fn settle(&mut self) {
-        let Phase::Voting { votes, profiles } = &self.phase else { return };
-        let most = votes.iter().copied().max().unwrap_or(0);
-        let voted = Format::ALL.into_iter().zip(votes).find(|(_, votes)| **votes == most).map(|(format, _)| format);
-        let format = self.forced.or(voted).unwrap_or(Format::Plain);
-        let layout = if format == Format::Application { Layout::learn(profiles).map(Arc::new) } else { None };
-        self.phase = settled(format, layout);
     }
 
     /// Reads the line inside a container's line; what the outer one says of the time counts.
@@ -208,7 +216,21 @@ fn voting() -> Phase {
 }
 
 fn settled(format: Format, layout: Option<Arc<Layout>>) -> Phase {
-    Phase::Settled { format, layout, lines: 0, misfits: 0 }
+    Phase::Settled { format, layout, lines: 0, fits: 0, foreign: 0 }
+}
+
+/// The format with the most votes; of equal ones the more demanding.
+fn winner(votes: &[u32; Format::ALL.len()]) -> Format {
+    let total: u32 = votes.iter().sum();
+    let counted = || Format::ALL.into_iter().zip(votes.iter().copied());
+    let plain: u32 = counted().filter(|(format, _)| *format == Format::Plain).map(|(_, votes)| votes).sum();
+    if plain * 8 > total * PLAIN_SHARE {
+        return Format::Plain;
+    }
+    let most = counted().filter(|(format, _)| *format != Format::Plain).map(|(_, votes)| votes).max().unwrap_or(0);
+    counted()
+        .find(|(format, votes)| *format != Format::Plain && *votes == most && most > 0)
+        .map_or(Format::Plain, |(format, _)| format)
 }
 
 /// Tries every format a line of this first byte could have; `None` leaves it plain.

@@ -3,6 +3,7 @@
 
 use super::cursor::Cursor;
 use super::date::{Date, TimeOfDay, month_number};
+use super::offset::zone;
 
 /// A stamp as written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -315,59 +316,6 @@ fn fraction(cursor: &mut Cursor) -> u32 {
     micros
 }
 
-/// The zone behind a time: `Z`, `+00:00`, `-0530`, `+02`, and apart from it ` +0000`, ` UTC` and well-known names.
-fn zone(cursor: &mut Cursor) -> Option<i32> {
-    let mut ahead = *cursor;
-    let apart = ahead.eat(b' ');
-    let offset = match ahead.peek(0) {
-        b'Z' | b'z' if !ahead.peek(1).is_ascii_alphanumeric() => {
-            ahead.advance(1);
-            Some(0)
-        }
-        b'+' | b'-' => numeric_offset(&mut ahead, apart),
-        b'A'..=b'Z' if apart => named_offset(&mut ahead),
-        _ => None,
-    }?;
-    *cursor = ahead;
-    Some(offset)
-}
-
-fn numeric_offset(cursor: &mut Cursor, apart: bool) -> Option<i32> {
-    let sign = if cursor.peek(0) == b'-' { -1 } else { 1 };
-    cursor.advance(1);
-    let digits = cursor.digits_ahead();
-    let hours = cursor.two_digits()?;
-    let minutes = match digits {
-        4 => cursor.two_digits()?,
-        2 if cursor.eat(b':') => cursor.two_digits()?,
-        // ` -12` apart from the time is a number, not a zone.
-        2 if !apart => 0,
-        _ => return None,
-    };
-    let ends = !cursor.peek(0).is_ascii_alphanumeric();
-    (ends && hours < 24 && minutes < 60).then(|| sign * (i32::from(hours) * 3_600 + i32::from(minutes) * 60))
-}
-
-/// Abbreviations that mean one thing wherever they occur. `CST`, `IST` and the like do not.
-fn named_offset(cursor: &mut Cursor) -> Option<i32> {
-    let letters = cursor.rest().iter().take(8).take_while(|byte| byte.is_ascii_alphanumeric()).count();
-    let name = cursor.take(letters);
-    let hours = match name {
-        b"UTC" | b"GMT" | b"WET" => 0,
-        b"CET" | b"BST" | b"WEST" => 1,
-        b"CEST" | b"EET" => 2,
-        b"EEST" | b"MSK" => 3,
-        b"JST" => 9,
-        b"EDT" => -4,
-        b"EST" => -5,
-        b"MDT" => -6,
-        b"MST" | b"PDT" => -7,
-        b"PST" => -8,
-        _ => return None,
-    };
-    Some(hours * 3_600)
-}
-
 /// ` 2026` behind the time, and ` UTC 2026`: what `date` and Apache write.
 fn trailing_year(cursor: &mut Cursor) -> Option<u64> {
     let mut ahead = *cursor;
@@ -375,7 +323,8 @@ fn trailing_year(cursor: &mut Cursor) -> Option<u64> {
         return None;
     }
     let year = ahead.number(4, 4)?;
-    if !(1_970..2_100).contains(&year) || !matches!(ahead.peek(0), b' ' | b']' | b':' | 0) {
+    let ends = matches!(ahead.peek(0), b' ' | b']' | 0) || ahead.peek(0) == b':' && matches!(ahead.peek(1), b' ' | 0);
+    if !(1_970..2_100).contains(&year) || !ends {
         return None;
     }
     *cursor = ahead;
@@ -456,9 +405,27 @@ mod tests {
     #[test]
     fn not_stamps() {
         for line in [
-            "", "2", "10.143.2.91 - -", "10.20.30.40 x", "1.2.3", "12:34:56:78:9a:bc up", "Nov", "Nov x", "Nov 22 x",
-            "1234567890123 4x"[..4].trim(), "9999999999 x", "1117838570-x", "20269999 x", "123456 x", "2026", "2026-1",
-            "Sunday 2026", "11/22 x", "5:5", "99", "Jan 1 1:1",
+            "",
+            "2",
+            "10.143.2.91 - -",
+            "10.20.30.40 x",
+            "1.2.3",
+            "12:34:56:78:9a:bc up",
+            "Nov",
+            "Nov x",
+            "Nov 22 x",
+            "1234567890123 4x"[..4].trim(),
+            "9999999999 x",
+            "1117838570-x",
+            "20269999 x",
+            "123456 x",
+            "2026",
+            "2026-1",
+            "Sunday 2026",
+            "11/22 x",
+            "5:5",
+            "99",
+            "Jan 1 1:1",
         ] {
             none(line);
         }

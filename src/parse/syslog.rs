@@ -65,7 +65,8 @@ pub(super) fn body<'a>(mut cursor: Cursor<'a>, header: &mut Header<'a>, setting:
     let mut behind_host = cursor;
     let first = behind_host.token();
     behind_host.spaces();
-    let is_repeat = cursor.rest().starts_with(b"last message repeated ") || cursor.rest().starts_with(b"message repeated ");
+    let is_repeat =
+        cursor.rest().starts_with(b"last message repeated ") || cursor.rest().starts_with(b"message repeated ");
     let host_missing = is_repeat || matches!(first, [.., b':']) || !is_host(first);
     let found = if host_missing {
         tag(&mut cursor)
@@ -198,14 +199,19 @@ fn ends_tag(behind: Cursor, name: &[u8]) -> bool {
     match behind.peek(0) {
         b' ' | b'\t' | 0 => true,
         b':' | b'/' | b'\\' | b'0'..=b'9' => false,
-        _ => name.first().is_some_and(u8::is_ascii_alphabetic) && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-'),
+        _ => {
+            name.first().is_some_and(u8::is_ascii_alphabetic)
+                && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+        }
     }
 }
 
 /// Whether a token could name a host: letters, digits and what names and addresses are joined with; not a number.
 fn is_host(token: &[u8]) -> bool {
     !token.is_empty()
-        && token.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'/' | b'@') || *byte >= 0x80)
+        && token.iter().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'/' | b'@') || *byte >= 0x80
+        })
         && token.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80 || *byte == b':')
         && !token.iter().all(u8::is_ascii_digit)
 }
@@ -216,4 +222,3 @@ pub(super) fn decimal(bytes: &[u8]) -> Option<u32> {
     let number = cursor.number(1, 10)?;
     if cursor.is_empty() { u32::try_from(number).ok() } else { None }
 }
-

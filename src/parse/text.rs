@@ -96,7 +96,10 @@ mod tests {
         check("x\u{202e}y".as_bytes(), "x?y");
         check(&[b'a'; 1_000_000], &"a".repeat(64));
         check(&[0xff; 200], &"\u{fffd}".repeat(21));
-        check(b"org.apache.hadoop.mapreduce.v2.app.rm.RMContainerAllocator$AssignedRequests.Inner", "mapreduce.v2.app.rm.RMContainerAllocator$AssignedRequests.Inner");
+        check(
+            b"org.apache.hadoop.mapreduce.v2.app.rm.RMContainerAllocator$AssignedRequests.Inner",
+            "mapreduce.v2.app.rm.RMContainerAllocator$AssignedRequests.Inner",
+        );
     }
 
     #[test]
