@@ -1,1 +1,78 @@
-//! What is odd about a line, said without any model? *Not here:* severity and incidents (triage).
+//! What is odd about a line, said without any model? Detectors that look at a kind when it is new or changes, and at
+//! every line of the few kinds they asked for: shipped and user rules, level, novelty.
+//!
+//! Findings propose a severity; they do not decide one. Pure: event time comes with the line, nothing is read or sent.
+//! *Not here:* severity and incidents (triage), what a model thinks (judge), templates (mine).
+
+mod seen;
+mod detector;
+mod panel;
+pub mod rules;
+mod level;
+mod novelty;
+mod difference;
+mod news;
+mod pending;
+mod repeat;
+mod wave;
+mod recent;
+mod wording;
+
+pub use detector::{Detector, View, Want};
+pub use level::Config as LevelConfig;
+pub use novelty::Config as NoveltyConfig;
+pub use panel::{Detect, Interest};
+pub use rules::{RuleFile, RuleProblem, RuleSet, RuleSpec};
+pub use seen::Seen;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Period;
+use crate::registry::Component;
+
+/// `[detect]` of the config.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Lines of one incident within this time are one finding (plus one each time their number doubles). Default 10 m.
+    /// A rule's own `within` goes before it.
+    pub repeat: Period,
+    pub novelty: NoveltyConfig,
+    pub level: LevelConfig,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { repeat: Period::from_secs(600), novelty: NoveltyConfig::default(), level: LevelConfig::default() }
+    }
+}
+
+/// One line for each detector, in the order they are asked. A new one is a file, a `mod` line, a line here and one in
+/// [`detectors`].
+pub const COMPONENTS: &[Component] = &[
+    Component { role: "detector", name: rules::NAME, does: "rules of rules.d: what is known to be bad, and how often" },
+    Component { role: "detector", name: level::NAME, does: "a kind of line that is new at err or worse, or got worse" },
+    Component { role: "detector", name: novelty::NAME, does: "a kind of line this host never logged before" },
+];
+
+/// All detectors but the rules, which the panel holds itself because they can be replaced while running.
+fn detectors(config: &Config) -> Vec<Box<dyn Detector>> {
+    vec![
+        Box::new(level::LevelDetector::new(&config.level, config.repeat)),
+        Box::new(novelty::Novelty::new(&config.novelty)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn components_name_every_detector_in_order() {
+        let built: Vec<&str> = std::iter::once(rules::NAME)
+            .chain(detectors(&Config::default()).iter().map(|detector| detector.name()))
+            .collect();
+        let listed: Vec<&str> = COMPONENTS.iter().map(|component| component.name).collect();
+        assert_eq!(built, listed);
+    }
+}

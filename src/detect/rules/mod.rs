@@ -1,0 +1,21 @@
+//! What is known to be bad, and how often? Rules in TOML, shipped and the user's, evaluated once per kind and counted per
+//! key on event time. *Not here:* reading rule files (config), severity of the incident (triage).
+
+mod pattern;
+mod spec;
+mod set;
+mod window;
+mod series;
+mod engine;
+mod text;
+mod examples;
+mod shipped;
+
+pub use engine::{NAME, RuleDetector};
+pub use pattern::{NamePattern, Pattern};
+pub use set::{RuleProblem, RuleSet};
+pub use shipped::{SHIPPED, shipped};
+pub use spec::{After, Examples, Match, Rule, RuleFile, RuleSpec};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! The counters of one rule, by host and key: when is it an incident, when is it said again, what is kept over a restart.
+//! Bounded; what is forgotten is counted.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::spec::Rule;
+use super::window::Window;
+use crate::detect::recent::Recent;
+use crate::detect::repeat::{Repeat, Report};
+use crate::model::{Evidence, Finding, Timestamp};
+
+/// Most keys of a rule.
+const MAX_KEYS: usize = 10_000;
+/// Most times kept by a rule over all its keys: bounds keys for rules with a large `count`.
+const MAX_TIMES: usize = 65_536;
+/// Most keys of a rule kept over a restart, those used last.
+const MAX_SAVED_KEYS: usize = 512;
+/// Lines remembered as evidence while they are counted, over all keys.
+const TRAIL: usize = 32;
+
+#[derive(Debug)]
+pub struct Series {
+    counters: Recent<Key, Counter>,
+    /// The last lines counted, for the evidence of a rule that needs several.
+    trail: VecDeque<(Key, Evidence)>,
+    /// No counted line is due before this.
+    due: Option<Timestamp>,
+    changed: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Key {
+    pub host: Arc<str>,
+    pub key: Box<str>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Counter {
+    hits: Window,
+    before: Window,
+    /// Set while the incident goes on.
+    repeat: Option<Repeat>,
+    /// The last finding without its evidence, to say the lines that came after it.
+    said: Option<Box<Finding>>,
+}
+
+/// One counter as the state file keeps it. Times are microseconds since the epoch.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SavedCounter {
+    #[serde(flatten)]
+    key: Key,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    hits: Vec<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    before: Vec<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    repeat: Option<Repeat>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    said: Option<Box<Finding>>,
+}
+
+impl Series {
+    pub fn new(rule: &Rule) -> Series {
+        let times = rule.count as usize + rule.after.as_ref().map_or(0, |after| after.count as usize);
+        let keys = MAX_KEYS.min(MAX_TIMES / times.max(1));
+        Series { counters: Recent::new(keys), trail: VecDeque::new(), due: None, changed: false }
+    }
+
+    /// One line that `after` counts.
+    pub fn before(&mut self, rule: &Rule, key: Key, at: Timestamp) {
+        let Some(after) = &rule.after else { return };
+        let counter = self.counters.entry(key, Counter::default);
+        counter.before.push(at, after.count, within(rule));
+        self.changed = true;
+    }
+
+    /// One line the rule counts. `make` words a finding: of how many lines it speaks, and of how many in all.
+    pub fn hit(
+        &mut self,
+        rule: &Rule,
+        key: Key,
+        evidence: Evidence,
+        period: Duration,
+        make: impl FnOnce(Report, Report) -> Finding,
+        out: &mut Vec<Finding>,
+    ) {
+        let at = evidence.time;
+        let counter = self.counters.entry(key.clone(), Counter::default);
+        self.changed = true;
+        if let Some(after) = &rule.after
+            && counter.before.near(at, within(rule)) < after.count
+        {
+            return;
+        }
+        if rule.count > 1 && counter.repeat.as_ref().is_some_and(|repeat| repeat.over(at, within(rule))) {
+            out.extend(counter.leftover(at));
+            counter.repeat = None;
+            counter.hits.clear();
+        }
+        let (report, total) = match &mut counter.repeat {
+            Some(repeat) => match repeat.line(at, period) {
+                Some(report) => (report, repeat.total()),
+                None => {
+                    self.due = earlier(self.due, repeat.due(period));
+                    return;
+                }
+            },
+            None => {
+                remember(&mut self.trail, rule, &key, evidence);
+                let Some(report) = counter.hits.push(at, rule.count, within(rule)) else { return };
+                counter.repeat = Some(Repeat::new(report));
+                counter.before.clear();
+                let mut finding = make(report, report);
+                gather(&mut self.trail, &key, &mut finding);
+                counter.said = Some(Box::new(without_evidence(&finding)));
+                out.push(finding);
+                return;
+            }
+        };
+        let finding = make(report, total);
+        counter.said = Some(Box::new(without_evidence(&finding)));
+        out.push(finding);
+    }
+
+    /// Says counted lines that are due.
+    pub fn settle(&mut self, now: Timestamp, period: Duration, out: &mut Vec<Finding>) {
+        if self.due.is_none_or(|due| now < due) {
+            return;
+        }
+        self.due = None;
+        let mut findings = Vec::new();
+        for (_, counter) in self.counters.iter_mut() {
+            let Some(repeat) = &mut counter.repeat else { continue };
+            if repeat.due(period).is_some_and(|due| due <= now) {
+                findings.extend(counter.leftover(now));
+                self.changed = true;
+            } else {
+                self.due = earlier(self.due, repeat.due(period));
+            }
+        }
+        // Hash order must not show: results do not depend on the run.
+        findings.sort_by(|one, other| (one.first_seen, &one.group).cmp(&(other.first_seen, &other.group)));
+        out.append(&mut findings);
+    }
+
+    /// How many lines of a key are counted just now.
+    pub fn counted(&self, key: &Key) -> usize {
+        self.counters.peek(key).map_or(0, |counter| counter.hits.times().count())
+    }
+
+    pub fn forgotten(&self) -> u64 {
+        self.counters.forgotten()
+    }
+
+    /// True once after a change.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Forgets what is over and returns the rest, newest first, at most [`MAX_SAVED_KEYS`].
+    pub fn save(&mut self, rule: &Rule, period: Duration) -> Vec<SavedCounter> {
+        let newest = self.counters.iter().filter_map(|(_, counter)| counter.last()).max().unwrap_or_default();
+        let horizon = newest.saturating_sub(within(rule).max(period));
+        self.counters.retain(|_, counter| {
+            counter.last().is_some_and(|last| last >= horizon)
+                || counter.repeat.as_ref().is_some_and(Repeat::is_waiting)
+        });
+        let mut all: Vec<(&Key, &Counter)> = self.counters.iter().collect();
+        all.sort_by(|one, other| (other.1.last(), one.0).cmp(&(one.1.last(), other.0)));
+        all.truncate(MAX_SAVED_KEYS);
+        let micros = |window: &Window| window.times().map(Timestamp::as_micros).collect();
+        all.into_iter()
+            .map(|(key, counter)| SavedCounter {
+                key: key.clone(),
+                hits: micros(&counter.hits),
+                before: micros(&counter.before),
+                repeat: counter.repeat.clone(),
+                said: counter.repeat.as_ref().filter(|repeat| repeat.is_waiting()).and(counter.said.clone()),
+            })
+            .collect()
+    }
+
+    pub fn restore(&mut self, saved: Vec<SavedCounter>, period: Duration) {
+        let window = |times: Vec<i64>| Window::from_times(times.into_iter().map(Timestamp::from_micros));
+        for saved in saved.into_iter().rev() {
+            self.due = earlier(self.due, saved.repeat.as_ref().and_then(|repeat| repeat.due(period)));
+            let counter = self.counters.entry(saved.key, Counter::default);
+            *counter = Counter {
+                hits: window(saved.hits),
+                before: window(saved.before),
+                repeat: saved.repeat,
+                said: saved.said,
+            };
+        }
+    }
+}
+
+impl Counter {
+    /// Lines counted since the last finding, as one more finding.
+    fn leftover(&mut self, at: Timestamp) -> Option<Finding> {
+        let report = self.repeat.as_mut()?.flush(at)?;
+        let mut finding = self.said.as_deref()?.clone();
+        finding.count = report.count;
+        finding.first_seen = report.first;
+        finding.last_seen = report.last;
+        Some(finding)
+    }
+
+    fn last(&self) -> Option<Timestamp> {
+        let repeat = self.repeat.as_ref().map(Repeat::last_line);
+        self.hits.last().max(self.before.last()).max(repeat)
+    }
+}
+
+fn within(rule: &Rule) -> Duration {
+    rule.within.map_or(Duration::ZERO, |within| within.0)
+}
+
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+fn remember(trail: &mut VecDeque<(Key, Evidence)>, rule: &Rule, key: &Key, evidence: Evidence) {
+    if rule.count > 1 {
+        if trail.len() >= TRAIL {
+            trail.pop_front();
+        }
+        trail.push_back((key.clone(), evidence));
+    }
+}
+
+/// Moves what the trail holds of this key into the finding, oldest first; a rule of one line has its line already.
+fn gather(trail: &mut VecDeque<(Key, Evidence)>, key: &Key, finding: &mut Finding) {
+    let mut lines: Vec<Evidence> = Vec::new();
+    trail.retain(|(of, evidence)| {
+        if of == key {
+            lines.push(evidence.clone());
+        }
+        of != key
+    });
+    if !lines.is_empty() {
+        let surplus = lines.len().saturating_sub(Finding::MAX_EVIDENCE);
+        finding.evidence = lines.split_off(surplus);
+    }
+}
+
+fn without_evidence(finding: &Finding) -> Finding {
+    Finding { evidence: Vec::new(), ..finding.clone() }
+}

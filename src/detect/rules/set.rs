@@ -1,0 +1,270 @@
+//! All rules in force, grouped by program, and which of them a line concerns. Overriding by name happens here; counting
+//! does not.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use regex::bytes::{Captures, RegexSet, RegexSetBuilder};
+
+use super::pattern::NamePattern;
+use super::spec::{Rule, RuleSpec};
+use crate::detect::Seen;
+use crate::model::{Level, clip};
+
+/// Longest start of a message that rules look at, in bytes: bounds the time of hostile lines.
+const MATCH_BYTES: usize = 8_192;
+/// Largest compiled set of one group of rules, in bytes.
+const SET_LIMIT: usize = 16 << 20;
+
+/// What is wrong between rules.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RuleProblem {
+    pub file: Arc<str>,
+    pub rule: Arc<str>,
+    pub problem: String,
+}
+
+impl fmt::Display for RuleProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: rule `{}`: {}", self.file, self.rule, self.problem)
+    }
+}
+
+/// The rules in force.
+#[derive(Debug, Default)]
+pub struct RuleSet {
+    rules: Vec<Rule>,
+    groups: Vec<Group>,
+}
+
+/// Rules with the same list of programs.
+#[derive(Debug)]
+struct Group {
+    /// Empty: any program.
+    programs: Vec<NamePattern>,
+    /// Places in `RuleSet::rules`.
+    rules: Vec<usize>,
+    /// All message patterns of the group in one automaton, made when the first line of such a program comes. `None`
+    /// when it would be too large: then each rule is tried.
+    prefilter: OnceLock<Option<Prefilter>>,
+}
+
+#[derive(Debug)]
+struct Prefilter {
+    set: RegexSet,
+    /// Which rule each pattern of the set belongs to.
+    owners: Vec<usize>,
+    /// Rules to be tried whatever the message is.
+    always: Vec<usize>,
+}
+
+/// What rules look at in a line.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    pub program: &'a str,
+    pub unit: Option<&'a str>,
+    pub level: Level,
+    pub template: &'a str,
+    /// At most [`MATCH_BYTES`].
+    pub message: &'a str,
+    pub origin: &'a str,
+}
+
+/// How a line concerns a rule.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// The rule counts it.
+    Hit,
+    /// `after` counts it.
+    Before,
+    /// Not this line, but another of its kind may be: the values decide.
+    Possible,
+}
+
+impl RuleSet {
+    /// Later files override earlier ones by rule name; `enabled = false` switches the rule of that name off.
+    ///
+    /// # Errors
+    /// All problems at once: a name twice in one file, nothing there to switch off.
+    pub fn new(specs: Vec<(Arc<str>, RuleSpec)>) -> Result<RuleSet, Vec<RuleProblem>> {
+        let mut problems = Vec::new();
+        let mut places: HashMap<Arc<str>, usize> = HashMap::new();
+        let mut in_force: Vec<(Arc<str>, RuleSpec)> = Vec::new();
+        for (file, spec) in specs {
+            let name = Arc::clone(&spec.name);
+            let earlier = places.get(&name).and_then(|place| in_force.get_mut(*place));
+            let mut problem = |problem: &str| {
+                problems.push(RuleProblem {
+                    file: Arc::clone(&file),
+                    rule: Arc::clone(&name),
+                    problem: problem.to_owned(),
+                })
+            };
+            match earlier {
+                Some((from, _)) if *from == file => problem("stands twice in this file"),
+                Some(earlier) => *earlier = (file, spec),
+                None if spec.rule.is_none() => problem("there is no rule of this name to switch off"),
+                None => {
+                    places.insert(name, in_force.len());
+                    in_force.push((file, spec));
+                }
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let rules = in_force.into_iter().filter_map(|(_, spec)| spec.rule).collect();
+        Ok(RuleSet::group(rules))
+    }
+
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Rules this line concerns, by place, in the order of the rules.
+    pub fn find(&self, line: &Line<'_>) -> Vec<(usize, Role)> {
+        let mut found = Vec::new();
+        for group in &self.groups {
+            if !concerns(&group.programs, line) {
+                continue;
+            }
+            let prefilter = group.prefilter.get_or_init(|| Prefilter::new(&group.rules, &self.rules));
+            let tried: Vec<usize> = match prefilter {
+                Some(prefilter) => prefilter.candidates(line.message),
+                None => group.rules.clone(),
+            };
+            for place in tried {
+                if let Some(role) = self.rules.get(place).and_then(|rule| rule.role(line)) {
+                    found.push((place, role));
+                }
+            }
+        }
+        found.sort_unstable_by_key(|(place, _)| *place);
+        found.dedup_by_key(|(place, _)| *place);
+        found
+    }
+
+    fn group(rules: Vec<Rule>) -> RuleSet {
+        let mut groups: Vec<Group> = Vec::new();
+        for (place, rule) in rules.iter().enumerate() {
+            match groups.iter_mut().find(|group| group.programs == rule.matching.program) {
+                Some(group) => group.rules.push(place),
+                None => groups.push(Group {
+                    programs: rule.matching.program.clone(),
+                    rules: vec![place],
+                    prefilter: OnceLock::new(),
+                }),
+            }
+        }
+        RuleSet { rules, groups }
+    }
+}
+
+impl Rule {
+    /// What this line is to this rule. The program is checked by the group, and here again for lines of remembered kinds.
+    pub fn role(&self, line: &Line<'_>) -> Option<Role> {
+        if !self.surroundings(line) {
+            return None;
+        }
+        if self.hit(line) {
+            return Some(Role::Hit);
+        }
+        if self.after.as_ref().is_some_and(|after| after.message.is_match(line.message)) {
+            return Some(Role::Before);
+        }
+        self.values.then_some(Role::Possible)
+    }
+
+    /// The captures of a line that is a hit (`None` inside when the rule has no captures or no message pattern).
+    pub fn captures<'a>(&self, line: &Line<'a>) -> Option<Captures<'a>> {
+        let pattern = self.matching.message.as_ref().filter(|pattern| pattern.names().next().is_some())?;
+        pattern.captures(line.message)
+    }
+
+    /// All but the message.
+    fn surroundings(&self, line: &Line<'_>) -> bool {
+        let matching = &self.matching;
+        let unit = || line.unit.is_some_and(|unit| matching.unit.iter().any(|pattern| pattern.matches(unit)));
+        matching.level.is_none_or(|level| line.level <= level)
+            && concerns(&matching.program, line)
+            && (matching.unit.is_empty() || unit())
+            && matching.template.as_ref().is_none_or(|pattern| pattern.is_match(line.template))
+    }
+
+    fn hit(&self, line: &Line<'_>) -> bool {
+        let matching = &self.matching;
+        matching.message.as_ref().is_none_or(|pattern| pattern.is_match(line.message))
+            && !matching.not.as_ref().is_some_and(|pattern| pattern.is_match(line.message))
+    }
+}
+
+impl<'a> Line<'a> {
+    pub fn of(seen: &Seen<'a>) -> Line<'a> {
+        Line {
+            program: &seen.kind.program,
+            unit: seen.unit,
+            level: seen.kind.level,
+            template: seen.template_text,
+            message: clip(seen.message, MATCH_BYTES),
+            origin: seen.origin,
+        }
+    }
+}
+
+impl Prefilter {
+    fn new(places: &[usize], rules: &[Rule]) -> Option<Prefilter> {
+        let mut patterns: Vec<&str> = Vec::new();
+        let (mut owners, mut always) = (Vec::new(), Vec::new());
+        for place in places {
+            let rule = rules.get(*place)?;
+            match &rule.matching.message {
+                Some(message) if !rule.values => {
+                    let after = rule.after.iter().map(|after| after.message.compiled());
+                    for pattern in std::iter::once(message.compiled()).chain(after) {
+                        patterns.push(pattern);
+                        owners.push(*place);
+                    }
+                }
+                Some(_) | None => always.push(*place),
+            }
+        }
+        let set = RegexSetBuilder::new(patterns).size_limit(SET_LIMIT).build().ok()?;
+        Some(Prefilter { set, owners, always })
+    }
+
+    fn candidates(&self, message: &str) -> Vec<usize> {
+        let matched = self.set.matches(message.as_bytes());
+        let mut places: Vec<usize> = matched.iter().filter_map(|at| self.owners.get(at).copied()).collect();
+        places.extend(&self.always);
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+}
+
+/// One of the patterns names the line's program, or a directory or file it was written to (`/var/log/mysql/error.log`
+/// concerns `mysql`): many logs do not name their program in the line.
+fn concerns(programs: &[NamePattern], line: &Line<'_>) -> bool {
+    if programs.is_empty() {
+        return true;
+    }
+    let program = match line.program.starts_with('/') {
+        true => line.program.rsplit('/').next().unwrap_or_default(),
+        false => line.program,
+    };
+    programs.iter().any(|pattern| pattern.matches(program) || names(line.origin).any(|name| pattern.matches(name)))
+}
+
+/// The directories and the stem of a log file's path. Nothing for `journal` and `stdin`.
+fn names(origin: &str) -> impl Iterator<Item = &str> {
+    origin
+        .split('/')
+        .skip(1)
+        .map(|part| part.split('.').next().unwrap_or_default())
+        .filter(|part| !part.is_empty() && !matches!(*part, "var" | "log" | "syslog" | "messages"))
+}
