@@ -33,6 +33,25 @@ impl IncidentState {
     }
 }
 
+/// What a finding, or the lack of any, did to an incident. Triage says it, route acts on it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    New,
+    /// One more finding about the same fault.
+    Joined,
+    /// Severity rose, or ten times as many lines.
+    Escalated,
+    /// Spoke again after it was quiet.
+    Regressed,
+    /// Nothing for the quiet period.
+    Quieted,
+    /// Counted, but a person asked not to be told.
+    Muted,
+    /// Said during learning: nobody is told of it on its own.
+    AlreadyThere,
+}
+
 /// One fault as a person sees it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Incident {

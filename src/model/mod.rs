@@ -20,7 +20,7 @@ mod secret_ref;
 pub use block::{LineBlock, LineSpan, Medium, Origin, Phase, SourceEvent};
 pub use fact::{Fact, Snapshot};
 pub use finding::{Finding, JudgedBy};
-pub use incident::{Alert, Delivery, DeliveryOutcome, Incident, IncidentState};
+pub use incident::{Alert, Change, Delivery, DeliveryOutcome, Incident, IncidentState};
 pub use judging::{Completion, JudgeFailure, JudgeRequest, Judged, Prompt, Usage};
 pub use level::Level;
 pub use position::{FilePlace, JournalPlace, Place, Position, StreamKey};

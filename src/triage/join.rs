@@ -1,0 +1,157 @@
+//! How findings become one incident: fingerprints, and what a further finding changes. Knows no severity rule.
+
+use std::sync::Arc;
+
+use super::SELF_DETECTOR;
+use crate::model::{Evidence, Finding, Fingerprint, Incident, IncidentState, JudgedBy, Severity, clip};
+
+/// Kinds remembered of one incident.
+const MAX_KINDS: usize = 32;
+const MAX_REMEDIATION: usize = 8;
+const MAX_REASON_BYTES: usize = 2_000;
+/// The first lines tell how it began, the last how it is now.
+const FIRST_EVIDENCE: usize = 2;
+
+/// What a finding of its own would be called.
+pub(super) fn fingerprint(finding: &Finding) -> Fingerprint {
+    match (&finding.judged_by, finding.template) {
+        (JudgedBy::Rule(_), _) | (JudgedBy::Detector(_) | JudgedBy::Model(_), None) => {
+            let who = finding.judged_by.to_string();
+            Fingerprint::of(&[&who, &finding.host, &finding.program, &finding.group])
+        }
+        (JudgedBy::Detector(_) | JudgedBy::Model(_), Some(template)) => {
+            Fingerprint::of(&["kind", &finding.host, &finding.program, &template.to_string()])
+        }
+    }
+}
+
+/// The incident that begins with `finding`.
+pub(super) fn begin(id: Fingerprint, finding: &Finding, severity: Severity) -> Incident {
+    Incident {
+        id,
+        state: IncidentState::New,
+        severity,
+        category: finding.category,
+        confidence: finding.confidence,
+        host: Arc::clone(&finding.host),
+        program: Arc::clone(&finding.program),
+        title: finding.title.clone(),
+        reason: one_line(&finding.reason),
+        remediation: finding.remediation.iter().take(MAX_REMEDIATION).cloned().collect(),
+        judged_by: finding.judged_by.clone(),
+        not_judged: String::new(),
+        template: finding.template,
+        template_text: finding.template_text.clone(),
+        kinds: finding.kind.into_iter().collect(),
+        count: finding.count,
+        first_seen: finding.first_seen,
+        last_seen: finding.last_seen,
+        evidence: finding.evidence.iter().take(Finding::MAX_EVIDENCE).cloned().collect(),
+        about_self: matches!(&finding.judged_by, JudgedBy::Detector(name) if **name == *SELF_DETECTOR),
+    }
+}
+
+/// Adds what `finding` says beside its count. The strongest claim names the incident: a rule before a model before a
+/// detector; the others' reasons stand below it, each with its name.
+pub(super) fn add(incident: &mut Incident, finding: &Finding, severity: Severity) {
+    incident.severity = incident.severity.max(severity);
+    incident.confidence = incident.confidence.max(finding.confidence);
+    incident.first_seen = incident.first_seen.min(finding.first_seen);
+    incident.last_seen = incident.last_seen.max(finding.last_seen);
+    if let Some(kind) = finding.kind
+        && !incident.kinds.contains(&kind)
+        && incident.kinds.len() < MAX_KINDS
+    {
+        incident.kinds.push(kind);
+    }
+    if incident.template.is_none() {
+        incident.template = finding.template;
+        incident.template_text.clone_from(&finding.template_text);
+    }
+    if matches!(finding.judged_by, JudgedBy::Model(_)) {
+        incident.not_judged.clear();
+    }
+    let takes_over = rank(&finding.judged_by) > rank(&incident.judged_by);
+    if takes_over {
+        let before = std::mem::replace(&mut incident.judged_by, finding.judged_by.clone());
+        let old = std::mem::take(&mut incident.reason);
+        incident.title.clone_from(&finding.title);
+        incident.category = finding.category;
+        incident.reason = one_line(&finding.reason);
+        let mut lines = old.split('\n');
+        if let Some(first) = lines.next() {
+            note(&mut incident.reason, &before, first);
+        }
+        for line in lines.filter(|line| !line.starts_with(&format!("{}: ", finding.judged_by))) {
+            push_line(&mut incident.reason, line);
+        }
+    } else if finding.judged_by == incident.judged_by {
+        let rest = incident.reason.split_once('\n').map(|(_, rest)| rest.to_owned());
+        incident.reason = one_line(&finding.reason);
+        if let Some(rest) = rest {
+            push_line(&mut incident.reason, &rest);
+        }
+    } else {
+        note(&mut incident.reason, &finding.judged_by, &one_line(&finding.reason));
+    }
+    let mut steps = finding.remediation.clone();
+    if takes_over {
+        steps.append(&mut incident.remediation);
+    } else {
+        steps = std::mem::take(&mut incident.remediation).into_iter().chain(steps).collect();
+    }
+    incident.remediation.clear();
+    for step in steps {
+        if incident.remediation.len() < MAX_REMEDIATION && !incident.remediation.contains(&step) {
+            incident.remediation.push(step);
+        }
+    }
+    for line in &finding.evidence {
+        add_evidence(&mut incident.evidence, line);
+    }
+}
+
+pub(super) fn add_evidence(evidence: &mut Vec<Evidence>, line: &Evidence) {
+    let same = |known: &Evidence| known.origin == line.origin && known.offset == line.offset && known.line == line.line;
+    if evidence.iter().any(same) {
+        return;
+    }
+    if evidence.len() >= Finding::MAX_EVIDENCE {
+        evidence.remove(FIRST_EVIDENCE);
+    }
+    evidence.push(line.clone());
+}
+
+fn rank(who: &JudgedBy) -> u8 {
+    match who {
+        JudgedBy::Detector(_) => 0,
+        JudgedBy::Model(_) => 1,
+        JudgedBy::Rule(_) => 2,
+    }
+}
+
+/// Writes or rewrites the line of `who`.
+fn note(reason: &mut String, who: &JudgedBy, text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    let name = format!("{who}: ");
+    let mut lines = reason.split('\n');
+    let mut out = lines.next().unwrap_or_default().to_owned();
+    for line in lines.filter(|line| !line.starts_with(&name)) {
+        push_line(&mut out, line);
+    }
+    push_line(&mut out, &format!("{name}{text}"));
+    *reason = out;
+}
+
+fn push_line(reason: &mut String, line: &str) {
+    if reason.len() + line.len() < MAX_REASON_BYTES {
+        reason.push('\n');
+        reason.push_str(line);
+    }
+}
+
+fn one_line(text: &str) -> String {
+    clip(text, MAX_REASON_BYTES / 2).replace(['\n', '\r'], " ")
+}

@@ -1,0 +1,303 @@
+//! The life of incidents on a scripted clock: seconds since the epoch, no sleep.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::model::{
+    Category, Change, Evidence, Finding, IncidentState, JudgedBy, Kind, KindId, Level, Severity, TemplateId, Timestamp,
+    Verdict,
+};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds)
+}
+
+fn kind(template: &str) -> KindId {
+    Kind { program: "app".into(), level: Level::Info, template: TemplateId::of(template) }.id()
+}
+
+/// `who` is `rule:NAME`, `detector:NAME` or `model:NAME`; `template` may be empty.
+fn finding(who: &str, template: &str, proposed: Severity, second: i64) -> Finding {
+    let judged_by = JudgedBy::try_from(who.to_owned()).expect("a good name");
+    let about = (!template.is_empty()).then(|| TemplateId::of(template));
+    Finding {
+        verdict: matches!(judged_by, JudgedBy::Model(_)).then_some(Verdict::Anomalous),
+        judged_by,
+        category: Category::Application,
+        proposed,
+        confidence: 0.9,
+        title: format!("title of {who}"),
+        reason: format!("reason of {who}"),
+        remediation: vec![format!("step of {who}")],
+        host: "h1".into(),
+        program: "app".into(),
+        unit: None,
+        level: Level::Info,
+        kind: about.map(|_| kind(template)),
+        template: about,
+        template_text: template.to_owned(),
+        group: String::new(),
+        count: 1,
+        first_seen: at(second),
+        last_seen: at(second),
+        evidence: vec![Evidence {
+            time: at(second),
+            host: "h1".into(),
+            program: "app".into(),
+            level: Level::Info,
+            origin: "app.log".into(),
+            offset: u64::try_from(second).unwrap_or(0),
+            line: template.to_owned(),
+        }],
+        learning: false,
+    }
+}
+
+fn triage() -> Triage {
+    Triage::new(&Config::default(), 0.6)
+}
+
+fn with_rules(rules: &str) -> Triage {
+    Triage::new(&toml::from_str(&format!("severity_rules = [{rules}]")).expect("good rules"), 0.6)
+}
+
+/// Takes the findings at their own time and returns the last change.
+#[track_caller]
+fn check_severity(rules: &str, finding: Finding, expected: Severity) {
+    let outcome = with_rules(rules).take(finding, at(0));
+    assert_eq!(outcome.incident.severity, expected, "{rules}");
+}
+
+#[test]
+fn shipped_severity() {
+    use Severity::{Critical, High, Low, Medium};
+    let novel = |level| Finding { level, ..finding("detector:novelty", "t", Low, 0) };
+    let said = |confidence, severity| Finding { confidence, ..finding("model:m", "t", severity, 0) };
+    check_severity("", finding("rule:oom", "t", Critical, 0), Critical);
+    check_severity("", novel(Level::Info), Low);
+    check_severity("", novel(Level::Err), Medium);
+    check_severity("", novel(Level::Crit), High);
+    check_severity("", novel(Level::Emerg), High);
+    check_severity("", said(0.6, Medium), Medium);
+    check_severity("", said(0.6, Critical), High);
+    check_severity("", said(0.59, Critical), Low);
+    check_severity("", Finding { verdict: Some(Verdict::Watch), ..said(0.9, High) }, Low);
+    check_severity("", finding("detector:rate", "t", Critical, 0), High);
+    check_severity("", finding("detector:self", "", Critical, 0), Critical);
+}
+
+#[test]
+fn the_operators_rules_come_first() {
+    use Severity::{Critical, High, Low, Medium};
+    let err = Finding { level: Level::Err, ..finding("rule:oom", "disk <NUM> full", Medium, 0) };
+    let check = |rules: &str, expected| check_severity(rules, err.clone(), expected);
+    check("{ match = { category = 'application' }, severity = 'critical' }", Critical);
+    check("{ match = { category = ['security', 'storage'] }, severity = 'critical' }", Medium);
+    check("{ match = { level = 'warning' }, severity = 'high' }", High);
+    check("{ match = { level = 'crit' }, severity = 'high' }", Medium);
+    check("{ match = { program = 'app', host = 'h1' }, severity = 'high' }", High);
+    check("{ match = { program = 'app', host = 'h2' }, severity = 'high' }", Medium);
+    check("{ match = { template = 'disk .* full' }, severity = 'high' }", High);
+    check("{ match = { detector = 'rule:oom' }, severity = 'high' }", High);
+    check("{ match = { detector = 'oom' }, severity = 'high' }", High);
+    check("{ match = { detector = ['model', 'detector'] }, severity = 'high' }", Medium);
+    check("{ match = { verdict = 'anomalous' }, severity = 'high' }", Medium);
+    check("{ match = { confidence_at_least = 0.9 }, severity = 'high' }", High);
+    check("{ match = { confidence_at_least = 0.95 }, severity = 'high' }", Medium);
+    check("{ severity = 'low' }, { severity = 'critical' }", Low);
+    check("{ match = { program = 'x' }, severity = 'low' }, { severity = 'critical' }", Critical);
+}
+
+#[test]
+fn counts_over_a_window() {
+    let mut triage = with_rules("{ match = { count_over = 5, within = '1m' }, severity = 'critical' }");
+    for second in 0..5 {
+        let outcome = triage.take(finding("rule:r", "t", Severity::Low, second * 30), at(second * 30));
+        assert_eq!(outcome.incident.severity, Severity::Low, "two or three a minute");
+    }
+    for second in 130..133 {
+        triage.take(finding("rule:r", "t", Severity::Low, second), at(second));
+    }
+    let outcome = triage.take(finding("rule:r", "t", Severity::Low, 133), at(133));
+    assert_eq!((outcome.incident.severity, outcome.change), (Severity::Critical, Change::Escalated));
+    let mut triage = with_rules("{ match = { count_over = 5, within = '1m' }, severity = 'critical' }");
+    triage.take(finding("detector:novelty", "t", Severity::Low, 0), at(0));
+    let outcome = triage.lines(&"h1".into(), kind("t"), 9, at(1), None, at(1)).expect("an open incident");
+    assert_eq!((outcome.incident.severity, outcome.incident.count), (Severity::Critical, 9));
+}
+
+#[test]
+fn one_fault_is_one_incident() {
+    for order in [
+        ["rule:oom", "detector:novelty", "model:gemini"],
+        ["detector:novelty", "model:gemini", "rule:oom"],
+        ["model:gemini", "rule:oom", "detector:novelty"],
+    ] {
+        let mut triage = triage();
+        let outcomes: Vec<Outcome> =
+            order.iter().map(|who| triage.take(finding(who, "t", Severity::Medium, 0), at(0))).collect();
+        let last = &outcomes[2].incident;
+        assert_eq!(outcomes[0].change, Change::New);
+        assert!(outcomes.iter().all(|outcome| outcome.incident.id == last.id), "{order:?}");
+        assert_eq!(last.count, 1, "one line");
+        assert_eq!(last.evidence.len(), 1);
+        assert_eq!(last.judged_by.to_string(), "rule:oom");
+        assert_eq!(last.title, "title of rule:oom");
+        let mut lines: Vec<&str> = last.reason.split('\n').collect();
+        assert_eq!(lines.remove(0), "reason of rule:oom");
+        lines.sort_unstable();
+        assert_eq!(lines, ["detector:novelty: reason of detector:novelty", "model:gemini: reason of model:gemini"]);
+        assert_eq!(last.remediation.len(), 3);
+        let again = triage.take(finding("rule:oom", "t", Severity::Medium, 1), at(1));
+        assert_eq!((again.incident.id, again.change, again.incident.count), (last.id, Change::Joined, 2));
+        assert_eq!(again.incident.reason.split('\n').count(), 3);
+    }
+}
+
+#[test]
+fn two_faults_are_two_incidents() {
+    let mut triage = triage();
+    let from =
+        |address: &str, second| Finding { group: address.into(), ..finding("rule:brute", "t", Severity::High, second) };
+    let first = triage.take(from("10.0.0.1", 0), at(0));
+    let second = triage.take(from("10.0.0.2", 1), at(1));
+    assert_eq!((first.change, second.change), (Change::New, Change::New));
+    assert_ne!(first.incident.id, second.incident.id);
+    assert_eq!(triage.take(from("10.0.0.1", 2), at(2)).incident.id, first.incident.id);
+    assert_eq!(triage.take(finding("detector:novelty", "t", Severity::Low, 2), at(2)).change, Change::Joined);
+    assert!(triage.lines(&"h1".into(), kind("t"), 5, at(3), None, at(3)).is_none(), "whose lines, nobody knows");
+    let elsewhere = Finding { host: "h2".into(), ..finding("detector:novelty", "t", Severity::Low, 3) };
+    assert_eq!(triage.take(elsewhere, at(3)).change, Change::New);
+    assert_eq!(triage.take(finding("detector:novelty", "other", Severity::Low, 3), at(3)).change, Change::New);
+}
+
+#[test]
+fn a_life() {
+    let mut triage = triage();
+    let take = |triage: &mut Triage, severity, second| {
+        let outcome = triage.take(finding("rule:r", "t", severity, second), at(second));
+        (outcome.change, outcome.incident.state, outcome.incident.severity)
+    };
+    use Severity::{High, Low, Medium};
+    assert_eq!(take(&mut triage, Medium, 0), (Change::New, IncidentState::New, Medium));
+    assert_eq!(take(&mut triage, Medium, 10), (Change::Joined, IncidentState::Ongoing, Medium));
+    assert_eq!(take(&mut triage, Low, 20), (Change::Joined, IncidentState::Ongoing, Medium), "severity never falls");
+    assert_eq!(take(&mut triage, High, 30), (Change::Escalated, IncidentState::Escalating, High));
+    assert_eq!(take(&mut triage, High, 40), (Change::Joined, IncidentState::Ongoing, High));
+    assert_eq!(triage.next_deadline(), Some(at(3_640)));
+    assert!(triage.tick(at(3_639)).is_empty());
+    let quiet = triage.tick(at(3_640));
+    assert_eq!(quiet.iter().map(|incident| incident.state).collect::<Vec<_>>(), [IncidentState::Quiet]);
+    assert!(triage.tick(at(3_641)).is_empty(), "said once");
+    assert_eq!(take(&mut triage, Low, 4_000), (Change::Regressed, IncidentState::Regressed, High));
+    triage.tick(at(10_000));
+    assert_eq!(triage.next_deadline(), Some(at(4_000 + 3_600 + 7 * 86_400)));
+    assert!(triage.tick(at(4_000 + 3_600 + 7 * 86_400)).is_empty());
+    assert_eq!(take(&mut triage, Low, 700_000).0, Change::New, "forgotten");
+}
+
+#[test]
+fn ten_times_the_lines_escalate() {
+    let mut triage = triage();
+    triage.take(Finding { count: 5, ..finding("rule:r", "t", Severity::Medium, 0) }, at(0));
+    let more = |triage: &mut Triage, count| {
+        triage.take(Finding { count, ..finding("rule:r", "t", Severity::Medium, 1) }, at(1)).change
+    };
+    assert_eq!(more(&mut triage, 44), Change::Joined);
+    assert_eq!(more(&mut triage, 1), Change::Escalated);
+    assert_eq!(more(&mut triage, 449), Change::Joined);
+    assert_eq!(more(&mut triage, 1), Change::Escalated);
+}
+
+#[test]
+fn mutes_end_when_it_gets_worse_or_late() {
+    let mut triage = triage();
+    let id = triage.take(finding("rule:r", "t", Severity::Medium, 0), at(0)).incident.id;
+    assert_eq!(triage.mute(id, Some(at(100))).expect("it is open").state, IncidentState::Muted);
+    assert_eq!(triage.take(finding("rule:r", "t", Severity::Medium, 1), at(1)).change, Change::Muted);
+    let worse = triage.take(finding("rule:r", "t", Severity::High, 2), at(2));
+    assert_eq!((worse.change, worse.incident.state), (Change::Escalated, IncidentState::Escalating));
+    triage.mute(id, Some(at(100)));
+    assert_eq!(triage.next_deadline(), Some(at(100)));
+    let over = triage.tick(at(100));
+    assert_eq!(over[0].state, IncidentState::Ongoing);
+    assert_eq!(triage.take(finding("rule:r", "t", Severity::High, 101), at(101)).change, Change::Joined);
+    triage.mute(id, None);
+    assert_eq!(triage.next_deadline(), None, "for good");
+    assert!(triage.unmute(id).is_some() && triage.unmute(id).is_none());
+}
+
+#[test]
+fn what_was_already_there_is_one_notice() {
+    let mut triage = triage();
+    assert_eq!(triage.already_there(at(0)), None);
+    for second in 0..30 {
+        let learning = Finding { learning: true, ..finding("rule:oom", "t", Severity::High, second) };
+        assert_eq!(triage.take(learning, at(100)).change, Change::AlreadyThere);
+    }
+    for second in 30..36 {
+        let group = second.to_string();
+        triage.take(Finding { learning: true, group, ..finding("rule:brute", "t", Severity::Medium, second) }, at(100));
+    }
+    triage.take(Finding { learning: true, ..finding("rule:chat", "t", Severity::Low, 99) }, at(100));
+    let notice = triage.already_there(at(101)).expect("one notice");
+    assert_eq!(notice.title, "37 findings were already in the logs");
+    assert_eq!((notice.count, notice.severity, notice.evidence.len()), (7, Severity::Low, 5));
+    assert!(notice.reason.starts_with("would have alerted 7 times: title of rule:oom (30), "), "{}", notice.reason);
+    assert_eq!(triage.get(notice.id), Some(&notice));
+    assert_eq!(triage.already_there(at(102)), None, "once");
+    assert_eq!(triage.take(finding("rule:oom", "t", Severity::High, 200), at(200)).change, Change::New);
+}
+
+#[test]
+fn goes_on_after_a_restart() {
+    let mut before = triage();
+    let novel = before.take(finding("detector:novelty", "t", Severity::Low, 0), at(0)).incident;
+    before.take(finding("rule:oom", "t", Severity::High, 1), at(1));
+    let grouped = Finding { group: "a".into(), ..finding("rule:brute", "u", Severity::High, 1) };
+    let grouped_id = before.take(grouped.clone(), at(1)).incident.id;
+    before.mute(grouped_id, None);
+    let incidents = vec![before.get(novel.id).expect("open").clone(), before.get(grouped_id).expect("open").clone()];
+    let state = before.save().expect("changed");
+    assert_eq!(before.save(), None, "unchanged");
+
+    let mut after = triage();
+    after.restore(incidents);
+    after.restore_state(&state).expect("our own state");
+    let again = after.take(finding("rule:oom", "", Severity::High, 5), at(5));
+    assert_eq!((again.incident.id, again.change, again.incident.count), (novel.id, Change::Joined, 2));
+    assert_eq!(after.take(grouped.clone(), at(6)).change, Change::Muted);
+    let other = Finding { group: "b".into(), ..grouped };
+    assert_eq!(after.take(other, at(7)).change, Change::New);
+    assert!(after.restore_state("{").is_err());
+}
+
+#[test]
+fn memory_is_bounded() {
+    let mut triage = triage();
+    for number in 0..5_000 {
+        let group = number.to_string();
+        let severity = if number == 0 { Severity::Critical } else { Severity::Low };
+        triage.take(Finding { group, ..finding("rule:r", &format!("t{number}"), severity, number) }, at(number));
+    }
+    let first = Finding { group: "0".into(), ..finding("rule:r", "t0", Severity::Critical, 0) };
+    assert_eq!(triage.take(first, at(5_000)).change, Change::Joined, "the worst is kept");
+    let next = Finding { group: "1".into(), ..finding("rule:r", "t1", Severity::Low, 0) };
+    assert_eq!(triage.take(next, at(5_000)).change, Change::New, "the oldest low one went");
+    let evidence = (0..20).fold(0, |_, second| {
+        triage.take(finding("rule:x", "x", Severity::Low, second), at(6_000)).incident.evidence.len()
+    });
+    assert_eq!(evidence, Finding::MAX_EVIDENCE);
+}
+
+#[test]
+fn says_why_no_model_judged() {
+    let mut triage = triage();
+    let id = triage.take(finding("detector:novelty", "t", Severity::Low, 0), at(0)).incident.id;
+    assert_eq!(triage.not_judged(id, "no key").map(|incident| incident.not_judged.as_str()), Some("no key"));
+    let judged = triage.take(finding("model:m", "t", Severity::High, 1), at(1));
+    assert_eq!((judged.incident.not_judged.as_str(), judged.change), ("", Change::Escalated));
+    let own: Arc<str> = SELF_DETECTOR.into();
+    let about = Finding { judged_by: JudgedBy::Detector(own), ..finding("rule:x", "", Severity::High, 2) };
+    assert!(triage.take(about, at(2)).incident.about_self);
+}
