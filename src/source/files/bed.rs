@@ -133,7 +133,7 @@ impl Bed {
         let end = self.clock + Duration::from_millis(millis);
         loop {
             while self.tick(&Wake::default()) {}
-            let due = self.tailer.as_ref().map_or(end, Tailer::next_tick);
+            let due = self.tailer.as_ref().map_or(end, Tailer::next_look);
             if due >= end || self.tailer.is_none() {
                 break;
             }
@@ -156,8 +156,9 @@ impl Bed {
         let now = self.now();
         let Some(tailer) = &mut self.tailer else { return false };
         let (lines, keys, store, events) = (&mut self.lines, &mut self.keys, &mut self.store, &mut self.events);
+        tailer.look(now, wake);
         tailer
-            .tick(now, wake, &mut |message| {
+            .read(now, &mut |message| {
                 match message {
                     FromSource::Lines(block) => {
                         assert_eq!(block.phase, Phase::Live);

@@ -90,7 +90,13 @@ impl Finder {
 
     /// One look at everything. `groups` are logs known from before, whose siblings are wanted too.
     pub fn look(&self, groups: &HashSet<Group>) -> Sighting {
-        let mut look = Look { finder: self, sighting: Sighting::default(), known: HashMap::new(), entries: 0 };
+        let mut look = Look {
+            finder: self,
+            sighting: Sighting::default(),
+            known: HashMap::new(),
+            entries: 0,
+            linked: HashMap::new(),
+        };
         for (index, config) in self.configs.iter().enumerate() {
             for pattern in &config.include {
                 look.walk(index, pattern);
@@ -113,6 +119,8 @@ struct Look<'a> {
     /// Files by identity: the first path to one wins, so links and overlapping globs are read once.
     known: HashMap<FileId, usize>,
     entries: usize,
+    /// Directories, and whether they are links.
+    linked: HashMap<PathBuf, bool>,
 }
 
 impl Look<'_> {
@@ -227,9 +235,10 @@ impl Look<'_> {
             found.explicit |= explicit;
             return;
         }
-        let real = match path.is_symlink() || path.parent().is_some_and(Path::is_symlink) {
-            true => fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()),
-            false => path.to_path_buf(),
+        let real = if path.is_symlink() || path.parent().is_some_and(|parent| self.is_linked(parent)) {
+            fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
+        } else {
+            path.to_path_buf()
         };
         if self.finder.is_excluded(&real, config) || self.finder.is_excluded(path, config) {
             return;
@@ -249,6 +258,16 @@ impl Look<'_> {
             included,
             explicit,
         });
+    }
+
+    /// Whether a directory is a link to one; asked once a look.
+    fn is_linked(&mut self, directory: &Path) -> bool {
+        if let Some(known) = self.linked.get(directory) {
+            return *known;
+        }
+        let linked = directory.is_symlink();
+        self.linked.insert(directory.to_path_buf(), linked);
+        linked
     }
 
     fn watch(&mut self, directory: Option<&Path>) {

@@ -125,6 +125,46 @@ impl Anchors {
     }
 }
 
+/// Marks along the way that was read: they recognize a copy that ends before the place, as one does that was made while
+/// the log grew on. Denser towards the place.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Checkpoints {
+    /// Offset, length and hash of the up to [`TAIL_BYTES`] bytes before it; ascending.
+    marks: Vec<(u64, usize, u64)>,
+}
+
+impl Checkpoints {
+    const MAX: usize = 32;
+
+    pub fn add(&mut self, offset: u64, tail: &[u8]) {
+        if self.marks.last().is_some_and(|(last, _, _)| *last >= offset) {
+            return;
+        }
+        if self.marks.len() >= Checkpoints::MAX {
+            // Every other one of the older half goes.
+            let mut index = 0;
+            self.marks.retain(|_| {
+                index += 1;
+                index > Checkpoints::MAX / 2 || index % 2 == 0
+            });
+        }
+        self.marks.push((offset, tail.len(), xxh3_64(tail)));
+    }
+
+    /// True when a file of `size` holds the bytes before the last mark inside it.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn hold(&self, file: &File, size: u64) -> io::Result<bool> {
+        let Some((offset, length, hash)) = self.marks.iter().rev().find(|(offset, _, _)| *offset <= size) else {
+            return Ok(false);
+        };
+        let mut tail = vec![0; *length];
+        let read = read_at(file, &mut tail, offset.saturating_sub(*length as u64))?;
+        Ok(read == *length && xxh3_64(&tail) == *hash)
+    }
+}
+
 /// Opens for reading without ever waiting: a FIFO put in place of a log must not hang us.
 ///
 /// # Errors

@@ -101,8 +101,12 @@ impl LearnItem {
 }
 
 fn hand_over(splitter: &mut Splitter, origin: &Arc<Origin>, sink: &mut Sink<'_>) -> Result<(), Closed> {
-    let Some((bytes, spans)) = splitter.take() else { return Ok(()) };
-    splitter.take_dropped();
-    let origin = Arc::clone(origin);
-    sink(FromSource::Lines(LineBlock { origin, phase: Phase::Learn, bytes, spans, position: None }))
+    if let Some((bytes, spans)) = splitter.take() {
+        let origin = Arc::clone(origin);
+        sink(FromSource::Lines(LineBlock { origin, phase: Phase::Learn, bytes, spans, position: None }))?;
+    }
+    match splitter.take_dropped() {
+        0 => Ok(()),
+        bytes => sink(FromSource::Event(SourceEvent::Skipped { origin: Arc::clone(&origin.name), bytes })),
+    }
 }

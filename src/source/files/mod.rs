@@ -9,8 +9,12 @@ mod names;
 mod identity;
 mod find;
 mod generation;
+mod turn;
+mod table;
+mod orphans;
 mod tailer;
 mod admit;
+mod recognize;
 mod learn;
 mod hints;
 mod unreadable;
@@ -18,6 +22,8 @@ mod unreadable;
 mod bed;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod model_test;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,31 +65,28 @@ impl Files {
     /// The tail loop, until nobody takes the lines any more.
     fn follow(&mut self, outlet: &Outlet) -> Result<(), Closed> {
         let mut hints = Hints::start(self.tailer.literals(), self.limits.hints);
-        let mut wake = Wake::default();
+        hints.watch(self.tailer.directories());
+        // Between `open` and now nobody watched.
+        let mut wake = Wake { scan: true, ..Wake::default() };
         loop {
             outlet.beat();
             if outlet.stopped() {
                 return Ok(());
             }
             let now = self.now();
-            let mut waited = Duration::ZERO;
-            let more = self.tailer.tick(now, &wake, &mut |message| {
-                let start = Instant::now();
-                let sent = hand_over(outlet, message);
-                waited += start.elapsed();
-                sent
-            })?;
-            hints.watch(self.tailer.directories());
-            let after = self.now();
-            if more {
-                wake = hints.take();
-                continue;
+            let looked = self.tailer.look(now, &wake);
+            if looked.scanned {
+                hints.watch(self.tailer.directories());
             }
-            self.tailer.took((after.steady - now.steady).saturating_sub(waited), after);
-            let earliest = now.steady + COALESCE;
-            let due = self.tailer.next_tick().max(earliest).min(after.steady + PULSE);
-            hints.wait(due.saturating_sub(after.steady));
-            thread::sleep(earliest.saturating_sub(self.now().steady));
+            let after = self.now();
+            self.tailer.took(looked, after.steady - now.steady, after);
+            let more = self.tailer.read(after, &mut |message| hand_over(outlet, message))?;
+            if !more {
+                let earliest = now.steady + COALESCE;
+                let due = self.tailer.next_look().clamp(earliest, (now.steady + PULSE).max(earliest));
+                hints.wait(due.saturating_sub(self.now().steady));
+                thread::sleep(earliest.saturating_sub(self.now().steady));
+            }
             wake = hints.take();
         }
     }

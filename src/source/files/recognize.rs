@@ -1,0 +1,122 @@
+//! Is this a file we know? The table of rules for a plain file, first match wins. Changes nothing.
+//!
+//! Where rules cannot tell, the answer is the one that reads a line twice rather than never.
+
+use std::fs::File;
+use std::io;
+
+use super::find::{Found, Group};
+use super::generation::Now;
+use super::identity::{Anchors, HEAD_BYTES, Likeness};
+use super::names;
+use super::tailer::Tailer;
+
+/// What a plain file turns out to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// The file of this orphan, at its place.
+    Resumed(u64),
+    /// A copy of the file of this orphan: goes on where that one ended.
+    CopyOf(u64),
+    /// A copy of what was read elsewhere: nothing in it is new.
+    Twin,
+    /// Cannot be told yet: a copy may be in the making.
+    Wait,
+    New,
+}
+
+impl Tailer {
+    /// Decides what the file `found` is, whose first bytes are `head`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn recognize(&self, found: &Found, file: &File, size: u64, head: &[u8], now: Now) -> io::Result<Kind> {
+        for (number, orphan) in self.orphans.of_file(found.id) {
+            if !orphan.truncated && orphan.anchors().compare(file, head, size)? == Likeness::Same {
+                return Ok(Kind::Resumed(number));
+            }
+        }
+        let group = Group::of(&found.real);
+        if !self.running && !self.known_groups.contains(&group) {
+            return Ok(Kind::New);
+        }
+        let mut likely = Likely { twin: false, undecided: false };
+        for (number, orphan) in self.orphans.of_group(&group) {
+            let anchors = orphan.anchors();
+            if anchors.is_empty() || orphan.id().is_same(&found.id) {
+                continue;
+            }
+            match anchors.compare(file, head, size)? {
+                Likeness::Same => return Ok(Kind::CopyOf(number)),
+                Likeness::Different => {}
+                Likeness::Undecided => {
+                    let head_is = anchors.compare_head(head) == Likeness::Same;
+                    likely.twin |= head_is && orphan.checkpoints.hold(file, size)?;
+                    likely.undecided |= !orphan.settled || likely.twin;
+                }
+            }
+        }
+        for generation in self.table.of_group(&group) {
+            if generation.packed || generation.head().is_empty() {
+                continue;
+            }
+            let common = head.len().min(generation.head().len());
+            if common == 0 {
+                likely.undecided |= found.sibling || is_rotated(found);
+            } else if head.get(..common) == generation.head().get(..common) {
+                // Equal as far as both go.
+                let likeness = match generation.anchors() {
+                    anchors if common < anchors.head_len => Likeness::Undecided,
+                    anchors => anchors.compare(file, head, size)?,
+                };
+                let is_copy = match likeness {
+                    Likeness::Same => true,
+                    Likeness::Different => continue,
+                    Likeness::Undecided => generation.checkpoints().hold(file, size)?,
+                };
+                likely.twin |= is_copy;
+                likely.undecided |= !is_copy || !generation.is_sealed();
+            }
+        }
+        let pending = self.pending.get(&found.id);
+        let waited =
+            pending.is_some_and(|known| known.size == size && now.steady >= known.changed + self.limits.twin_wait);
+        Ok(match likely {
+            Likely { undecided: true, .. } if !waited => Kind::Wait,
+            Likely { twin: true, .. } => Kind::Twin,
+            Likely { twin: false, .. } => Kind::New,
+        })
+    }
+
+    /// A generation or place of the same log whose plain text starts like this.
+    pub(super) fn starts_like(&self, group: &Group, head: &[u8]) -> Option<Twin> {
+        let same = |anchors: &Anchors| anchors.head_len > 0 && anchors.compare_head(head) == Likeness::Same;
+        let held = |generation: &super::generation::Generation| !generation.packed && same(&generation.anchors());
+        if self.table.of_group(group).any(held) {
+            return Some(Twin::Held);
+        }
+        // A full head tells more than the few bytes of a young file.
+        let mut orphans: Vec<_> = self.orphans.of_group(group).filter(|(_, orphan)| same(&orphan.anchors())).collect();
+        orphans.sort_by_key(|(_, orphan)| HEAD_BYTES.saturating_sub(orphan.place.head_len as usize));
+        orphans.first().map(|(number, _)| Twin::Orphan(*number))
+    }
+}
+
+/// Whose plain text a packed file holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Twin {
+    /// That of a file we have: it is drained there.
+    Held,
+    /// That of the orphan with this number.
+    Orphan(u64),
+}
+
+/// What speaks for a copy so far.
+struct Likely {
+    twin: bool,
+    undecided: bool,
+}
+
+fn is_rotated(found: &Found) -> bool {
+    names::is_rotated(&found.real.file_name().unwrap_or_default().to_string_lossy())
+}
