@@ -2,7 +2,9 @@
 //!
 //! Packed files are hostile too: memory is limited and what comes out is bounded by what went in.
 
+use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -38,6 +40,20 @@ impl Packing {
             [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Packing::Zstd),
             [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', ..] => Some(Packing::Bzip2),
             _ => None,
+        }
+    }
+
+    /// What the file says of the length of its plain bytes, modulo 2^32: the last four bytes of gzip (RFC 1952, 2.3.1).
+    /// A hint only: a file of several members tells the length of the last.
+    pub fn unpacked_length(self, packed: &File) -> Option<u32> {
+        match self {
+            Packing::Gzip => {
+                let mut length = [0; 4];
+                let start = packed.metadata().ok()?.len().checked_sub(4)?;
+                packed.read_exact_at(&mut length, start).ok()?;
+                Some(u32::from_le_bytes(length))
+            }
+            Packing::Xz | Packing::Zstd | Packing::Bzip2 => None,
         }
     }
 

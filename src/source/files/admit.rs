@@ -93,7 +93,7 @@ impl Tailer {
         };
         if id != found.id {
             // Swapped under our hands: the next scan, soon, sees what it is.
-            self.pending.insert(found.id, Pending { size: 0, changed: now.steady });
+            self.pending.insert(found.id, Pending { found, size: 0, changed: now.steady, file: None });
             return;
         }
         let admitted = match Packing::of(&head) {
@@ -133,10 +133,11 @@ impl Tailer {
     fn admit_plain(&mut self, found: &Found, file: File, size: u64, head: Vec<u8>, now: Now) -> io::Result<()> {
         let kind = self.recognize(found, &file, size, &head, now)?;
         if kind == Kind::Wait {
-            let pending = self.pending.entry(found.id).or_insert(Pending { size, changed: now.steady });
-            if pending.size != size {
-                *pending = Pending { size, changed: now.steady };
-            }
+            let changed = match self.pending.get(&found.id) {
+                Some(known) if known.size == size => known.changed,
+                Some(_) | None => now.steady,
+            };
+            self.pending.insert(found.id, Pending { found: found.clone(), size, changed, file: Some(file) });
             return Ok(());
         }
         self.pending.remove(&found.id);
@@ -185,8 +186,6 @@ impl Tailer {
         if let (Some(end), Some(file)) = (fixed_end, &file) {
             generation.resume_at(file, end.min(size), self.limits.max_line)?;
         } else if start == Start::Live {
-            // Heads grow with what is read.
-            generation.set_head(Vec::new());
             generation.check_binary = !found.explicit && size == 0;
         } else if let Some(opened) = &file {
             generation.resume_at(opened, size, self.limits.max_line)?;
@@ -202,31 +201,55 @@ impl Tailer {
         Ok(())
     }
 
+    /// A file that went while nobody knew yet what it was: its lines are still there.
+    pub(super) fn admit_vanished(&mut self, pending: Pending, now: Now) {
+        let Some(file) = pending.file else { return };
+        let mut generation = self.generation(&pending.found, self.stream(pending.found.id, now));
+        generation.check_binary = !pending.found.explicit;
+        generation.life = Life::Rotated { since: now.steady };
+        let number = self.table.number();
+        generation.order = number;
+        generation.last_read = now.steady;
+        generation.attach(file);
+        self.table.insert(number, generation);
+    }
+
     /// Packed files are read for learning, or when their plain generation came and went unseen.
     fn admit_packed(&mut self, found: &Found, packing: Packing, file: File, now: Now) -> io::Result<()> {
         let mut generation = self.generation(found, self.stream(found.id, now));
         generation.packed = true;
         let known = self.orphans.of_file(found.id).map(|(number, _)| number).next();
         let mut twin = known.map(Twin::Orphan);
+        let length = packing.unpacked_length(&file);
         if twin.is_none() && (self.running || !self.first_start) {
             let mut head = Vec::new();
             let unpacked = packing.unpack(file)?.take(HEAD_BYTES as u64).read_to_end(&mut head);
             let written = Timestamp::from_micros(found.modified_ns / 1_000);
             if unpacked.is_err() && now.wall.since(written) < SLACK {
                 // Still being packed.
-                self.pending.insert(found.id, Pending { size: found.size, changed: now.steady });
+                let (found, size) = (found.clone(), found.size);
+                self.pending.insert(found.id, Pending { found, size, changed: now.steady, file: None });
                 return Ok(());
             }
             unpacked?;
             twin = self.starts_like(&Group::of(&found.real), &head);
         }
+        // Written to once more after it was done, and packed before anybody looked.
+        let grown = |offset: u64| length.is_some_and(|length| length != offset as u32);
+        if let Some(Twin::Held(number)) = twin
+            && self.table.get(number).is_some_and(|held| held.is_sealed() && grown(held.offset()))
+            && let Some(orphan) = self.orphan(number, false, now)
+        {
+            twin = Some(Twin::Orphan(orphan));
+        }
         self.pending.remove(&found.id);
         match twin {
-            Some(Twin::Held) => generation.life = Life::Sealed { since: now.steady },
+            Some(Twin::Held(_)) => generation.life = Life::Sealed { since: now.steady },
             Some(Twin::Orphan(number)) => {
                 let Some(orphan) = self.orphans.remove(number) else { return Ok(()) };
                 generation.take_place(&orphan);
-                if orphan.place.sealed {
+                let packed_before = known.is_some();
+                if orphan.place.sealed && (packed_before || !grown(orphan.place.offset)) {
                     generation.life = Life::Sealed { since: now.steady };
                 }
                 if known.is_some() {
@@ -280,8 +303,21 @@ impl Tailer {
             generation.attach(file);
         }
         generation.last_read = now.steady;
+        if self.running && (generation.offset() > 0 || generation.is_sealed()) {
+            self.tell_later(&mut generation, now);
+        }
         self.table.insert(number, generation);
         self.sighted(number, found, now);
+    }
+
+    /// Makes where a generation stands durable although it has no lines to say it with.
+    fn tell_later(&mut self, generation: &mut Generation, now: Now) {
+        let events = &mut self.events;
+        // Into a queue, which takes everything.
+        let _ = generation.tell(now, &mut |message| {
+            events.push_back(message);
+            Ok(())
+        });
     }
 
     /// Ends the stream of an orphan that another file goes on with, durably.
@@ -301,12 +337,7 @@ impl Tailer {
         let mut generation = self.generation(&found, Arc::clone(&orphan.stream));
         generation.take_place(orphan);
         generation.life = Life::Sealed { since: now.steady };
-        let events = &mut self.events;
-        // Into a queue, which takes everything.
-        let _ = generation.tell(now, &mut |message| {
-            events.push_back(message);
-            Ok(())
-        });
+        self.tell_later(&mut generation, now);
     }
 
     fn learn(&mut self, found: &Found, until: u64, packing: Option<Packing>) {
@@ -316,15 +347,24 @@ impl Tailer {
     }
 
     /// A name for the lines of a file that no other lines have.
-    pub(super) fn stream(&self, id: FileId, now: Now) -> StreamKey {
-        let taken = |stream: &StreamKey| self.orphans.has_stream(stream) || self.table.has_stream(stream);
-        let mut salt = 0;
+    fn stream(&self, id: FileId, now: Now) -> StreamKey {
+        let stream = id.stream(0);
+        if self.is_taken(&stream) { self.next_stream(id, now) } else { stream }
+    }
+
+    /// A name for the next lines in a file that had others before.
+    pub(super) fn next_stream(&self, id: FileId, now: Now) -> StreamKey {
+        let mut salt = now.wall.as_micros().cast_unsigned();
         loop {
             let stream = id.stream(salt);
-            if !taken(&stream) {
+            if !self.is_taken(&stream) {
                 return stream;
             }
-            salt = (salt + 1).max(now.wall.as_micros().cast_unsigned());
+            salt = salt.wrapping_add(1);
         }
+    }
+
+    fn is_taken(&self, stream: &StreamKey) -> bool {
+        self.orphans.has_stream(stream) || self.table.has_stream(stream)
     }
 }

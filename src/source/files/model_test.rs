@@ -151,6 +151,7 @@ impl World {
                 self.write("app.log");
                 self.bed.remove("app.log");
                 self.bed.append("app.log", "");
+                self.bed.poke();
             }
             Step::Truncate if there && self.running => {
                 self.end_line();

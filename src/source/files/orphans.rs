@@ -53,7 +53,8 @@ pub struct Orphans {
 }
 
 impl Orphans {
-    pub fn push(&mut self, orphan: Orphan) {
+    /// Keeps it and says its number.
+    pub fn push(&mut self, orphan: Orphan) -> u64 {
         self.next += 1;
         self.by_inode.entry(orphan.place.inode).or_default().push(self.next);
         self.by_group.entry(orphan.group.clone()).or_default().push(self.next);
@@ -64,6 +65,7 @@ impl Orphans {
         {
             self.remove(oldest);
         }
+        self.next
     }
 
     pub fn remove(&mut self, number: u64) -> Option<Orphan> {

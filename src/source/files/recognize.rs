@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 
 use super::find::{Found, Group};
-use super::generation::Now;
+use super::generation::{Generation, Now};
 use super::identity::{Anchors, HEAD_BYTES, Likeness};
 use super::names;
 use super::tailer::Tailer;
@@ -40,6 +40,8 @@ impl Tailer {
         if !self.running && !self.known_groups.contains(&group) {
             return Ok(Kind::New);
         }
+        // Copies are made under rotated names; a bare name is only suspected when its bytes say so.
+        let rotated = found.sibling || is_rotated(found);
         let mut likely = Likely { twin: false, undecided: false };
         for (number, orphan) in self.orphans.of_group(&group) {
             let anchors = orphan.anchors();
@@ -52,7 +54,7 @@ impl Tailer {
                 Likeness::Undecided => {
                     let head_is = anchors.compare_head(head) == Likeness::Same;
                     likely.twin |= head_is && orphan.checkpoints.hold(file, size)?;
-                    likely.undecided |= !orphan.settled || likely.twin;
+                    likely.undecided |= likely.twin || !orphan.settled && (head_is || rotated);
                 }
             }
         }
@@ -62,11 +64,12 @@ impl Tailer {
             }
             let common = head.len().min(generation.head().len());
             if common == 0 {
-                likely.undecided |= found.sibling || is_rotated(found);
+                likely.undecided |= rotated;
             } else if head.get(..common) == generation.head().get(..common) {
                 // Equal as far as both go.
                 let likeness = match generation.anchors() {
-                    anchors if common < anchors.head_len => Likeness::Undecided,
+                    // Nothing was read of it yet: it proves nothing.
+                    anchors if common < anchors.head_len || anchors.tail.is_empty() => Likeness::Undecided,
                     anchors => anchors.compare(file, head, size)?,
                 };
                 let is_copy = match likeness {
@@ -91,9 +94,15 @@ impl Tailer {
     /// A generation or place of the same log whose plain text starts like this.
     pub(super) fn starts_like(&self, group: &Group, head: &[u8]) -> Option<Twin> {
         let same = |anchors: &Anchors| anchors.head_len > 0 && anchors.compare_head(head) == Likeness::Same;
-        let held = |generation: &super::generation::Generation| !generation.packed && same(&generation.anchors());
-        if self.table.of_group(group).any(held) {
-            return Some(Twin::Held);
+        let held = |generation: &Generation| {
+            // What was not read yet may have been packed already.
+            let young = || generation.is_open() && generation.head().len() < HEAD_BYTES;
+            !generation.packed
+                && (same(&generation.anchors())
+                    || young() && generation.peek().is_ok_and(|own| !own.is_empty() && head.starts_with(&own)))
+        };
+        if let Some(held) = self.table.of_group(group).find(|generation| held(generation)) {
+            return self.table.number_of(held.id).map(Twin::Held);
         }
         // A full head tells more than the few bytes of a young file.
         let mut orphans: Vec<_> = self.orphans.of_group(group).filter(|(_, orphan)| same(&orphan.anchors())).collect();
@@ -105,8 +114,8 @@ impl Tailer {
 /// Whose plain text a packed file holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Twin {
-    /// That of a file we have: it is drained there.
-    Held,
+    /// That of the generation with this number: it is drained there.
+    Held(u64),
     /// That of the orphan with this number.
     Orphan(u64),
 }

@@ -4,6 +4,7 @@
 //! `mod` does, and tests need not. What a newly found file is stands in `admit`, which bytes are new in `turn`.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -51,9 +52,12 @@ pub struct Looked {
 
 /// A file that may be a copy in the making.
 pub(super) struct Pending {
+    pub found: Found,
     pub size: u64,
     /// When it last grew.
     pub changed: Duration,
+    /// Held open: should it be deleted before the decision, its lines are not.
+    pub file: Option<File>,
 }
 
 /// All files, where each stands, and what is not decided yet.
@@ -287,7 +291,10 @@ impl Tailer {
             self.admit(found, now);
         }
         self.ignored.retain(|id| seen.contains(id));
-        self.pending.retain(|id, _| seen.contains(id));
+        let vanished: Vec<FileId> = self.pending.keys().filter(|id| !seen.contains(id)).copied().collect();
+        for pending in vanished.iter().filter_map(|id| self.pending.remove(id)).collect::<Vec<_>>() {
+            self.admit_vanished(pending, now);
+        }
         let round = self.round;
         for (_, generation) in self.table.iter_mut() {
             if generation.round != round && generation.life == Life::Active && !generation.packed {
@@ -448,10 +455,10 @@ impl Tailer {
         sink(FromSource::Event(SourceEvent::Gap { origin: generation.name(), reason, lost: None }))
     }
 
-    /// Turns a file whose bytes are gone into an orphan. A truncated one starts over.
-    fn orphan(&mut self, number: u64, truncated: bool, now: Now) {
-        let Some(generation) = self.table.get(number) else { return };
-        self.orphans.push(Orphan {
+    /// Turns a file whose bytes are gone into an orphan, and says its number. A truncated one starts over.
+    pub(super) fn orphan(&mut self, number: u64, truncated: bool, now: Now) -> Option<u64> {
+        let generation = self.table.get(number)?;
+        let orphan = self.orphans.push(Orphan {
             stream: Arc::clone(&generation.stream),
             group: generation.group.clone(),
             place: generation.place(now),
@@ -461,14 +468,15 @@ impl Tailer {
             since: now.steady,
             truncated,
             unread: generation.unread(),
-            settled: false,
+            settled: generation.is_sealed(),
         });
         if truncated {
-            let stream = self.stream(generation.id, now);
+            let stream = self.next_stream(generation.id, now);
             self.table.start_over(number, stream);
         } else {
             self.table.remove(number);
         }
+        Some(orphan)
     }
 
     /// Says which orphans nobody claimed.

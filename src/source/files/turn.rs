@@ -157,6 +157,12 @@ impl Generation {
         if metadata.len() < self.offset {
             return Ok(Turn::Truncated);
         }
+        if metadata.len() < self.scanned {
+            // The unfinished line was taken back; what it was tells nothing any more.
+            self.scanned = self.offset;
+            self.head.truncate(usize::try_from(self.offset).unwrap_or(HEAD_BYTES));
+            self.head_hash = xxh3_64(&self.head);
+        }
         if self.scanned > self.offset + CHUNK as u64 && metadata.len() >= self.scanned {
             match self.finds_newline(file, metadata.len(), limits, buffer) {
                 Ok(true) => {}
@@ -313,14 +319,26 @@ impl Generation {
         Ok(false)
     }
 
+    /// Takes up to [`HEAD_BYTES`] bytes of the head from `data`, read at `at`. What was seen of an unfinished line and
+    /// is something else now is replaced.
     fn grow_head(&mut self, at: u64, data: &[u8]) {
-        let known = self.head.len() as u64;
-        if known < HEAD_BYTES as u64 && at <= known && known < at + data.len() as u64 {
-            let from = usize::try_from(known - at).unwrap_or(0);
-            let room = HEAD_BYTES - self.head.len();
-            self.head.extend(data.iter().skip(from).take(room));
-            self.head_hash = xxh3_64(&self.head);
+        let Ok(at) = usize::try_from(at) else { return };
+        if at >= HEAD_BYTES || at > self.head.len() {
+            return;
         }
+        let known = self.head.get(at..).unwrap_or_default();
+        let common = known.len().min(data.len());
+        if known.get(..common) == data.get(..common) {
+            if self.head.len() >= at + data.len() || self.head.len() == HEAD_BYTES {
+                return;
+            }
+            self.head.truncate(at + common);
+        } else {
+            self.head.truncate(at);
+        }
+        let (from, room) = (self.head.len() - at, HEAD_BYTES - self.head.len());
+        self.head.extend(data.iter().skip(from).take(room));
+        self.head_hash = xxh3_64(&self.head);
     }
 
     fn note(&mut self, metadata: &fs::Metadata) {
