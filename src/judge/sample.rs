@@ -28,16 +28,15 @@ pub fn masked(template: &str, line: &str) -> Option<String> {
     let pieces = pieces(template);
     let mut masked = String::with_capacity(template.len());
     let mut rest = line;
-    let mut pieces = pieces.iter().peekable();
-    while let Some(piece) = pieces.next() {
+    for (at, piece) in pieces.iter().enumerate() {
         match piece {
             Piece::Literal(text) => {
                 rest = strip_literal(rest, text)?;
                 masked.push_str(text);
             }
             Piece::Placeholder(name) => {
-                let end = match pieces.peek() {
-                    Some(Piece::Literal(next)) => find_literal(rest, next)?,
+                let end = match pieces.get(at + 1) {
+                    Some(Piece::Literal(next)) => find_literal(rest, next, at + 2 == pieces.len())?,
                     // Two values without anything between: which is which cannot be told.
                     Some(Piece::Placeholder(_)) => return None,
                     None => rest.len(),
@@ -106,15 +105,32 @@ fn strip_literal<'a>(mut line: &'a str, literal: &str) -> Option<&'a str> {
     Some(line)
 }
 
-/// Where the value before `literal` ends. A value is at least one character; only the head of the literal is sought,
-/// which keeps this linear: what follows is checked when the literal is stripped.
-fn find_literal(line: &str, literal: &str) -> Option<usize> {
+/// Where the value before `literal` ends. A value is at least one character. Only the first word of the literal is
+/// sought, which keeps this linear: what follows is checked when the literal is stripped.
+fn find_literal(line: &str, literal: &str, is_last: bool) -> Option<usize> {
     let first = line.chars().next()?.len_utf8();
-    let head: String = literal.chars().take_while(|c| !c.is_whitespace()).collect();
     let rest = line.get(first..)?;
-    let found = if head.is_empty() { rest.find(char::is_whitespace) } else { rest.find(&head) };
-    // A template may end in white space that the line does not have.
-    found.or_else(|| literal.trim().is_empty().then_some(rest.len())).map(|found| first + found)
+    let word = literal.split_whitespace().next().unwrap_or_default();
+    let found = if word.is_empty() && !is_last {
+        rest.find(char::is_whitespace)
+    } else if word.is_empty() {
+        // White space at the end of the template: the line need not have it.
+        Some(rest.trim_end().len())
+    } else if literal.starts_with(char::is_whitespace) {
+        // Each run of white space once.
+        rest.char_indices()
+            .scan(false, |was_space, (at, c)| {
+                let starts = c.is_whitespace() && !*was_space;
+                *was_space = c.is_whitespace();
+                Some((at, starts))
+            })
+            .filter(|(_, starts)| *starts)
+            .map(|(at, _)| at)
+            .find(|at| rest.get(*at..).is_some_and(|rest| rest.trim_start().starts_with(word)))
+    } else {
+        rest.find(word)
+    };
+    found.map(|found| first + found)
 }
 
 /// The value itself where it is harmless, the placeholder otherwise.
@@ -123,13 +139,13 @@ fn shown(placeholder: &str, value: &str) -> String {
     if is_small_number(bare) || is_signal(bare) || ERRNO.contains(&bare) {
         return value.to_owned();
     }
-    let (address, port) = match bare.parse::<IpAddr>() {
-        Ok(address) => (Some(address), ""),
-        Err(_) => (bare.parse::<SocketAddr>().ok().map(|socket| socket.ip()), ":<NUM>"),
-    };
-    match address {
-        Some(address) => format!("<IP:{}>{port}", scope(address)),
-        None => placeholder.to_owned(),
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return format!("<IP:{}>", scope(address));
+    }
+    // Not `bare`: the brackets of `[::1]:80` belong to it.
+    match value.trim_end_matches([',', ';']).parse::<SocketAddr>() {
+        Ok(socket) => format!("<IP:{}>:<NUM>", scope(socket.ip())),
+        Err(_) => placeholder.to_owned(),
     }
 }
 

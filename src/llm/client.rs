@@ -8,13 +8,28 @@ use super::gemini::Gemini;
 use super::limit::Limit;
 use super::retry::{self, Policy};
 use super::{Config, LlmBackend};
-use crate::model::{JudgeRequest, Judged, Timestamp};
+use crate::model::{JudgeRequest, Judged, Period, Timestamp};
 
 /// A configured backend with its limits.
 pub struct Client {
     backend: Box<dyn LlmBackend>,
     limit: Limit,
     policy: Policy,
+}
+
+/// How often, how fast and how long a backend is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// 0 = no limit.
+    pub requests_per_minute: u32,
+    /// Input tokens. 0 = no limit.
+    pub tokens_per_minute: u32,
+    /// Tries after the first.
+    pub max_retries: u32,
+    /// First wait before trying again.
+    pub retry_delay: Period,
+    /// Deadline of one try.
+    pub timeout: Period,
 }
 
 /// Why no client could be made. Never holds the key.
@@ -35,16 +50,16 @@ impl Client {
     pub fn new(config: &Config, key: Option<SecretString>) -> Result<Option<Client>, BuildError> {
         let Some(key) = key else { return Ok(None) };
         let Some(backend) = Gemini::new(&config.gemini, &key)? else { return Ok(None) };
-        let gemini = &config.gemini;
-        Ok(Some(Client::with(
-            Box::new(backend),
-            Limit::new(gemini.requests_per_minute, gemini.tokens_per_minute),
-            Policy::new(gemini.max_retries, gemini.retry_delay.0, gemini.timeout.0),
-        )))
+        Ok(Some(Client::of(Box::new(backend), config.gemini.limits())))
     }
 
-    pub(super) fn with(backend: Box<dyn LlmBackend>, limit: Limit, policy: Policy) -> Client {
-        Client { backend, limit, policy }
+    /// A client of any backend.
+    pub fn of(backend: Box<dyn LlmBackend>, limits: Limits) -> Client {
+        Client {
+            backend,
+            limit: Limit::new(limits.requests_per_minute, limits.tokens_per_minute),
+            policy: Policy::new(limits.max_retries, limits.retry_delay.0, limits.timeout.0),
+        }
     }
 
     /// The backend's name.

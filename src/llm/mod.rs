@@ -11,7 +11,7 @@ mod http;
 mod gemini;
 
 pub use backend::{Again, Failure, LlmBackend};
-pub use client::{BuildError, Client};
+pub use client::{BuildError, Client, Limits};
 pub use gemini::Config as GeminiConfig;
 
 use serde::Deserialize;

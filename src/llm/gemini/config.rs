@@ -7,8 +7,9 @@ use reqwest::Url;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
+use super::super::Limits;
 use super::super::http::is_loopback;
-use crate::model::Period;
+use crate::model::{Period, SecretRef};
 
 /// `[llm.gemini]`.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -17,7 +18,7 @@ pub struct Config {
     /// As Google names it, without `models/`.
     #[serde(deserialize_with = "model")]
     pub model: String,
-    /// Environment variable that holds the key.
+    /// Environment variable that holds the key. Counts only while neither of the two below is set.
     pub api_key_env: String,
     /// systemd credential that holds the key.
     pub api_key_credential: Option<String>,
@@ -70,6 +71,26 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Where the key is. The variable counts only while neither a credential nor a file is named: it has a default.
+    ///
+    /// # Errors
+    /// When both a credential and a file are named, or a name cannot be one.
+    pub fn key(&self) -> Result<Option<SecretRef>, String> {
+        let (credential, file) = (self.api_key_credential.clone(), self.api_key_file.clone());
+        let env = (credential.is_none() && file.is_none() && !self.api_key_env.is_empty()).then(|| self.api_key_env.clone());
+        SecretRef::choose("api_key", env, credential, file)
+    }
+
+    pub(in crate::llm) fn limits(&self) -> Limits {
+        Limits {
+            requests_per_minute: self.requests_per_minute,
+            tokens_per_minute: self.tokens_per_minute,
+            max_retries: self.max_retries,
+            retry_delay: self.retry_delay,
+            timeout: self.timeout,
+        }
+    }
+
     /// `{base_url}/{api_version}/models/{model}:generateContent`.
     pub(super) fn url(&self) -> Url {
         let base = self.base_url.trim_end_matches('/');
@@ -213,6 +234,25 @@ mod tests {
         check("timeout = '1h'", Err("100ms"));
         check("timeout = 60", Err("invalid type"));
         check("modle = 'x'", Err("unknown field `modle`"));
+    }
+
+    #[track_caller]
+    fn check_key(toml: &str, expected: &str) {
+        let config: Config = toml::from_str(toml).unwrap();
+        let shown = match config.key() {
+            Ok(place) => place.map(|place| place.to_string()).unwrap_or_default(),
+            Err(error) => error,
+        };
+        assert_eq!(shown, expected, "{toml}");
+    }
+
+    #[test]
+    fn where_the_key_is() {
+        check_key("", "environment variable GOOGLE_API_KEY");
+        check_key("api_key_env = 'GEMINI'", "environment variable GEMINI");
+        check_key("api_key_credential = 'gemini'", "credential gemini");
+        check_key("api_key_file = '/etc/logwren/key'", "file /etc/logwren/key");
+        check_key("api_key_env = ''", "");
     }
 
     #[test]

@@ -60,8 +60,9 @@ impl Gemini {
             headers.insert("x-server-timeout", HeaderValue::from(seconds));
         }
         let key = SecretString::from(trimmed.to_owned());
-        let http = Http::new(config.timeout.0, headers)?;
-        Ok(Some(Gemini { url: config.url(), config: config.clone(), http, key }))
+        let url = config.url();
+        let http = Http::new(&url, config.timeout.0, headers)?;
+        Ok(Some(Gemini { url, config: config.clone(), http, key }))
     }
 
     async fn send(&self, prompt: &Prompt) -> Result<Completion, Failure> {

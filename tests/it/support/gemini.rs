@@ -1,7 +1,7 @@
 //! Google Gemini on loopback: a real HTTP server that refuses what Google refuses and fails as Google fails.
 //!
 //! It judges by a keyword table, obeys injected instructions when told to be gullible, and records every request.
-//! Runs on a thread of its own, so that blocking tests of the binary can use it too. Must not be kinder than the API.
+//! Must not be kinder than the API.
 
 mod contract;
 mod faults;
@@ -12,23 +12,19 @@ pub use faults::Fault;
 pub use http::Request;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread::JoinHandle;
 
 use serde_json::Value;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+
+use super::serve::{Running, serve};
 
 type Oracle = dyn Fn(&Value) -> Option<Value> + Send;
 type FaultRule = dyn Fn(&Value) -> Option<Fault> + Send;
 
 /// The server. Stops when dropped.
 pub struct FakeGemini {
-    address: SocketAddr,
+    running: Running,
     state: Arc<Mutex<State>>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -54,29 +50,24 @@ impl FakeGemini {
 
     pub fn start() -> FakeGemini {
         let state = Arc::new(Mutex::new(State::default()));
-        let (stop, stopped) = oneshot::channel();
-        let (tell, told) = std::sync::mpsc::channel();
-        let thread = std::thread::spawn({
-            let state = Arc::clone(&state);
-            move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-                runtime.block_on(async move {
-                    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-                    tell.send(listener.local_addr().expect("an address")).expect("the test waits");
-                    tokio::select! {
-                        () = serve(listener, state) => {}
-                        _ = stopped => {}
+        let shared = Arc::clone(&state);
+        let running = serve(move |mut stream| {
+            let state = Arc::clone(&shared);
+            async move {
+                while let Some(request) = http::read(&mut stream).await {
+                    let response = respond(&state, request);
+                    if !http::write(&mut stream, response).await {
+                        break;
                     }
-                });
+                }
             }
         });
-        let address = told.recv().expect("the server starts");
-        FakeGemini { address, state, stop: Some(stop), thread: Some(thread) }
+        FakeGemini { running, state }
     }
 
     /// For `base_url`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.running.address)
     }
 
     /// The next requests fail so, one after the other; later ones are answered.
@@ -124,32 +115,8 @@ impl FakeGemini {
     }
 }
 
-impl Drop for FakeGemini {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
-    loop {
-        let Ok((mut stream, _)) = listener.accept().await else { continue };
-        let state = Arc::clone(&state);
-        tokio::spawn(async move {
-            while let Some(request) = http::read(&mut stream).await {
-                let response = respond(&state, request);
-                if !http::write(&mut stream, response).await {
-                    break;
-                }
-            }
-        });
-    }
 }
 
 /// The contract first: a scripted fault must not hide a request that Google would refuse.
