@@ -1,12 +1,12 @@
 //! One daemon a state directory, and whether the last one ended well. Knows nothing of SQLite.
 //!
-//! The kernel drops the lock when its holder dies, however it dies. The file's text is the holder's pid; it is emptied
-//! on a clean end, so a pid in an unlocked file means that somebody was killed. The file itself is never removed:
-//! removing a lock file lets two processes lock two different files.
+//! The kernel drops the lock when its holder dies, however it dies. The file's text is the holder's pid, or `clean` after
+//! a clean end, so a pid in an unlocked file means that somebody was killed. The text is overwritten in place, which
+//! works on a full disk. The file is never removed: that would let two processes lock two different files.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::StoreError;
@@ -28,7 +28,7 @@ impl Lock {
     /// [`StoreError::Held`] when another process holds it.
     pub(super) fn take(path: &Path) -> Result<Lock, StoreError> {
         let used_before = path.exists();
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
@@ -39,14 +39,12 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::Held { path: path.to_owned(), pid: read_pid(&mut file) });
+                return Err(StoreError::Held { path: path.to_owned(), pid: read_pid(&file) });
             }
             Err(TryLockError::Error(error)) => return Err(StoreError::io(path, "lock the state", error)),
         }
-        let unclean = file.metadata().is_ok_and(|metadata| metadata.len() > 0);
-        file.set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| writeln!(file, "{}", std::process::id()))
+        let unclean = read_pid(&file).is_some();
+        write(&file, &std::process::id().to_string())
             .map_err(|error| StoreError::io(path, "write the lock file", error))?;
         Ok(Lock { file, used_before, unclean, opened: false })
     }
@@ -56,13 +54,18 @@ impl Drop for Lock {
     fn drop(&mut self) {
         if self.opened {
             // Failing only means that the next start checks the state file once more than needed.
-            let _ = self.file.set_len(0);
+            let _ = write(&self.file, "clean");
         }
     }
 }
 
-fn read_pid(file: &mut File) -> Option<u32> {
-    let mut text = String::new();
-    file.take(20).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+/// Always as many bytes, over the old ones.
+fn write(file: &File, word: &str) -> io::Result<()> {
+    file.write_all_at(format!("{word:<10}\n").as_bytes(), 0)
+}
+
+fn read_pid(file: &File) -> Option<u32> {
+    let mut text = [0; 10];
+    let length = file.read_at(&mut text, 0).ok()?;
+    std::str::from_utf8(text.get(..length)?).ok()?.trim().parse().ok()
 }

@@ -11,13 +11,15 @@ mod recover;
 mod writer;
 mod load;
 mod prune;
+mod answers;
 mod reader;
 mod rows;
 
+pub use answers::{Counts, DaySpend, DeadLetter, FindingFilter, IncidentFilter, IncidentLookup};
 pub use error::StoreError;
 pub use open::Opened;
 pub use prune::Pruned;
-pub use reader::{Counts, DaySpend, DeadLetter, FindingFilter, IncidentFilter, IncidentLookup, Reader};
+pub use reader::Reader;
 pub use writer::Store;
 
 #[cfg(test)]

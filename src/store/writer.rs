@@ -38,7 +38,21 @@ impl Store {
         if facts.is_empty() && positions.is_empty() {
             return Ok(());
         }
+        match self.try_commit(facts, positions) {
+            // Room may be left inside the log once it is copied into the file: enough to overwrite what is there.
+            Err(StoreError::Full { .. }) if self.checkpoint() => self.try_commit(facts, positions),
+            outcome => outcome,
+        }
+    }
+
+    fn try_commit(&mut self, facts: &[Fact], positions: &[Position]) -> Result<(), StoreError> {
         write(&mut self.reader.connection, facts, positions).map_err(|error| self.error(error))
+    }
+
+    /// Copies the log into the file, so that the next commit begins it anew. False when that did not work either.
+    fn checkpoint(&self) -> bool {
+        let busy = self.reader.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get::<_, i64>(0));
+        matches!(busy, Ok(0))
     }
 
     /// The same questions a [`Reader`] answers, seen by the writer.

@@ -33,6 +33,13 @@ pub(super) struct Child {
     complained: Receiver<()>,
 }
 
+/// Whether stderr goes to our log; what is told otherwise, or was just before, only goes there for debugging.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Log {
+    Yes,
+    No,
+}
+
 /// What came next.
 #[derive(Debug)]
 pub(super) enum Chunk {
@@ -67,9 +74,11 @@ pub(super) struct Complaints {
 }
 
 impl Child {
+    /// Starts it, and the two threads that read it.
+    ///
     /// # Errors
     /// As the operating system says: not found, not executable, no more processes.
-    pub(super) fn start(mut command: Command) -> io::Result<Child> {
+    pub(super) fn start(mut command: Command, log: Log) -> io::Result<Child> {
         // A group of its own: a Ctrl-C at the terminal is for us to handle, and the kill reaches helpers as well.
         let mut process = command.process_group(0).spawn()?;
         let (chunk_sender, chunks) = mpsc::sync_channel(CHUNKS);
@@ -83,7 +92,7 @@ impl Child {
             .spawn(move || read_output(stdout, &chunk_sender))
             .and_then(|_| {
                 thread::Builder::new().name("journal-err".to_owned()).spawn(move || {
-                    read_complaints(stderr, &shared);
+                    read_complaints(stderr, &shared, log);
                     drop(end_sender);
                 })
             });
@@ -185,7 +194,7 @@ fn read_output(stdout: Option<ChildStdout>, chunks: &SyncSender<Vec<u8>>) {
     }
 }
 
-fn read_complaints(stderr: Option<ChildStderr>, complaints: &Mutex<Complaints>) {
+fn read_complaints(stderr: Option<ChildStderr>, complaints: &Mutex<Complaints>, log: Log) {
     let Some(mut stderr) = stderr else { return };
     let mut lines = Lines::new(COMPLAINT_BYTES);
     let mut buffer = [0; 4096];
@@ -196,13 +205,13 @@ fn read_complaints(stderr: Option<ChildStderr>, complaints: &Mutex<Complaints>) 
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => break,
         };
-        lines.feed(chunk, |line| note(line, complaints));
+        lines.feed(chunk, |line| note(line, complaints, log));
     }
     // An unfinished last line counts as well.
-    lines.feed(b"\n", |line| note(line, complaints));
+    lines.feed(b"\n", |line| note(line, complaints, log));
 }
 
-fn note(line: Line<'_>, complaints: &Mutex<Complaints>) {
+fn note(line: Line<'_>, complaints: &Mutex<Complaints>, log: Log) {
     let text = match line {
         Line::Whole([]) => return,
         Line::Whole(bytes) => String::from_utf8_lossy(bytes).trim().to_owned(),
@@ -212,11 +221,12 @@ fn note(line: Line<'_>, complaints: &Mutex<Complaints>) {
     complaints.lines += 1;
     complaints.bad_cursor |= text.contains("Failed to seek to cursor");
     complaints.no_permission |= text.contains("insufficient permissions") || text.contains("Permission denied");
-    let hint = text.contains("You are currently not seeing messages");
-    complaints.partial |= hint;
-    let rest_of_hint = complaints.partial && !hint;
-    if complaints.lines <= COMPLAINTS_LOGGED && !hint && !rest_of_hint {
-        tracing::warn!(text, "journalctl complains");
+    complaints.partial |= text.contains("You are currently not seeing messages");
+    if complaints.lines <= COMPLAINTS_LOGGED {
+        match log {
+            Log::Yes => tracing::warn!(text, "journalctl complains"),
+            Log::No => tracing::debug!(text, "journalctl complains"),
+        }
     }
     complaints.last = text;
 }

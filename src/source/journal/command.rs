@@ -53,7 +53,7 @@ impl Journalctl {
     /// Everything from `start` on, and what will come.
     pub(super) fn follow(&self, start: &Start) -> Command {
         let mut command = self.common();
-        command.args(["--quiet", "--all", "--follow", "--no-tail"]);
+        command.args(["--output=json", "--quiet", "--all", "--follow", "--no-tail"]);
         match start {
             Start::Head => {}
             Start::After(place) | Start::With(place) => {
@@ -67,16 +67,23 @@ impl Journalctl {
         command
     }
 
-    /// The newest `count` entries, oldest first. Not quiet: it then says when this user sees only a part.
+    /// The newest `count` entries, oldest first.
     pub(super) fn newest(&self, count: usize) -> Command {
         let mut command = self.common();
-        command.args(["--all", "-n"]).arg(count.to_string());
+        command.args(["--output=json", "--quiet", "--all", "-n"]).arg(count.to_string());
+        command
+    }
+
+    /// No entry, but what journalctl has to say to a person: JSON output silences it.
+    pub(super) fn hint(&self) -> Command {
+        let mut command = self.common();
+        command.args(["-n", "0"]);
         command
     }
 
     fn common(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.leading).args(["--merge", "--no-pager", "--output=json"]).args(&self.which);
+        command.args(&self.leading).args(["--merge", "--no-pager"]).args(&self.which);
         // We recognize what it says on stderr.
         command.env("LC_ALL", "C").env("SYSTEMD_COLORS", "0").env_remove("SYSTEMD_LOG_LEVEL");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::child::{Child, Chunk, Ending};
+use super::child::{Child, Chunk, Ending, Log};
 use super::command::{Journalctl, Start};
 use super::intake::Intake;
 use super::learn::{self, Learner};
@@ -14,6 +14,8 @@ use crate::source::{Closed, Outlet};
 
 /// How often a waiting source beats and looks whether it should stop.
 const BEAT: Duration = Duration::from_millis(200);
+/// How many times longer than at first the silence between two looks may become.
+const QUIET_GROWTH: u32 = 5;
 /// Failures in a row after which a person is told, where waiting may help.
 const FAILURES_BEFORE_TELLING: u32 = 3;
 
@@ -27,6 +29,8 @@ pub(super) struct Follower {
     outlet: Outlet,
     /// Where the next child begins, when not behind the last entry read.
     start: Option<Start>,
+    /// journalctl was asked whether it shows all.
+    view_checked: bool,
     /// A person was told that nothing can be read.
     unreadable: bool,
     failures: u32,
@@ -55,6 +59,7 @@ impl Follower {
             intake: journal.intake(Phase::Live),
             outlet,
             start: journal.start.clone(),
+            view_checked: false,
             unreadable: false,
             failures: 0,
             wait: journal.limits.restart_first,
@@ -73,14 +78,12 @@ impl Follower {
     }
 
     fn follow(&mut self) -> Result<std::convert::Infallible, Closed> {
-        if self.journal.partial {
-            self.tell(&Trouble::partial())?;
-            // It can be read, if only in part: lines must not be taken for the end of the trouble.
-            self.unreadable = false;
-        }
         loop {
             let Some(start) = self.next_start()? else { continue };
-            let child = match Child::start(self.journalctl.follow(&start)) {
+            self.check_view()?;
+            // Told once is enough: it fails every half minute for as long as nobody helps.
+            let log = if self.unreadable || self.failures > 0 { Log::No } else { Log::Yes };
+            let child = match Child::start(self.journalctl.follow(&start), log) {
                 Ok(child) => child,
                 Err(error) => {
                     self.fail(&Trouble::start(&self.journalctl, &error))?;
@@ -96,7 +99,8 @@ impl Follower {
                 Stopped::Ended => self.ended(&child.end(), lived)?,
                 Stopped::Stuck(start) => {
                     drop(child);
-                    tracing::warn!(origin = %self.intake.name(), "journalctl does not show the newest entries; starting it again");
+                    let origin = self.intake.name();
+                    tracing::warn!(%origin, "journalctl does not show the newest entries; starting it again");
                     if let Start::With(_) = start {
                         self.gap("the clock went back behind the entry where reading stopped")?;
                     }
@@ -123,8 +127,8 @@ impl Follower {
         }
         let outlet = self.outlet.clone();
         match probe::newest(&self.journalctl, self.limits.probe, || beat(&outlet)) {
-            Ok(probed) => {
-                self.journal.fix_end(&probed);
+            Ok(newest) => {
+                self.journal.fix_end(newest);
                 if let Some(place) = self.journal.learn_up_to.take() {
                     // Learned was said long ago: nobody waits for these lines, they still teach.
                     let intake = self.journal.intake(Phase::Learn).up_to(place);
@@ -138,12 +142,31 @@ impl Follower {
         }
     }
 
+    /// Tells a person, once, when journalctl shows only a part.
+    fn check_view(&mut self) -> Result<(), Closed> {
+        if self.view_checked {
+            return Ok(());
+        }
+        let outlet = self.outlet.clone();
+        if let Ok(partial) = probe::is_partial(&self.journalctl, self.limits.probe, || beat(&outlet)) {
+            self.view_checked = true;
+            if partial {
+                self.tell(&Trouble::partial())?;
+                // It can be read: the first entry must not be taken for the end of this trouble.
+                self.unreadable = false;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads one child until something stops it.
     fn pump(&mut self, child: &Child, began: Instant) -> Result<Stopped, Closed> {
         let mut heard = Instant::now();
         // When the block that is being collected got its first line.
         let mut collecting: Option<Instant> = None;
         let mut idle_since = Instant::now();
+        // A look costs a process: in a journal that is quiet for long they become rare.
+        let mut quiet = self.limits.quiet;
         // A look found an entry that we have not seen; the child has until then to show it.
         let mut suspect: Option<(Start, Instant)> = None;
         loop {
@@ -158,6 +181,7 @@ impl Follower {
                         self.readable()?;
                     }
                     suspect = None;
+                    quiet = self.limits.quiet;
                     if self.intake.has_lines() {
                         collecting.get_or_insert_with(Instant::now);
                     }
@@ -184,11 +208,12 @@ impl Follower {
                         if Instant::now() >= *until {
                             return Ok(Stopped::Stuck(start.clone()));
                         }
-                    } else if heard.elapsed() >= self.limits.quiet {
+                    } else if heard.elapsed() >= quiet {
                         match self.look()? {
                             Ok(start) => suspect = start.map(|start| (start, Instant::now() + self.limits.grace)),
                             Err(trouble) => return Ok(Stopped::Dead(trouble)),
                         }
+                        quiet = quiet.saturating_mul(2).min(self.limits.quiet.saturating_mul(QUIET_GROWTH));
                         heard = Instant::now();
                     }
                 }
@@ -204,12 +229,12 @@ impl Follower {
     /// Whether the journal has an entry that we have not seen, and where to begin if it has.
     fn look(&mut self) -> Result<Result<Option<Start>, Trouble>, Closed> {
         let outlet = self.outlet.clone();
-        let probed = match probe::newest(&self.journalctl, self.limits.probe, || beat(&outlet)) {
-            Ok(probed) => probed,
+        let newest = match probe::newest(&self.journalctl, self.limits.probe, || beat(&outlet)) {
+            Ok(newest) => newest,
             Err(_) if self.outlet.stopped() => return Err(Closed),
             Err(trouble) => return Ok(Err(trouble)),
         };
-        let Some(newest) = probed.newest.filter(|newest| !self.intake.has_seen(&newest.cursor)) else {
+        let Some(newest) = newest.filter(|newest| !self.intake.has_seen(&newest.cursor)) else {
             return Ok(Ok(None));
         };
         let start = match self.intake.last() {
@@ -233,7 +258,10 @@ impl Follower {
         if ending.complaints.no_permission {
             return self.fail(&trouble);
         }
-        tracing::warn!(origin = %self.intake.name(), how = ending.how, said = ending.complaints.last, "journalctl ended; starting it again");
+        if !self.unreadable {
+            let (origin, said) = (self.intake.name(), &ending.complaints.last);
+            tracing::warn!(%origin, how = ending.how, said, "journalctl ended; starting it again");
+        }
         self.failures = if lived < self.limits.settled { self.failures + 1 } else { 0 };
         if self.failures >= FAILURES_BEFORE_TELLING {
             self.tell(&trouble)?;

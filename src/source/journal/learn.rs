@@ -4,7 +4,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::Limits;
-use super::child::{Child, Chunk};
+use super::child::{Child, Chunk, Log};
 use super::command::Journalctl;
 use super::intake::Intake;
 use crate::model::SourceEvent;
@@ -57,7 +57,7 @@ pub(super) fn begin(
 }
 
 fn learn(journalctl: &Journalctl, mut intake: Intake, outlet: &Outlet, limits: &Limits) -> Result<(), Closed> {
-    let child = match Child::start(journalctl.newest(limits.learn)) {
+    let child = match Child::start(journalctl.newest(limits.learn), Log::No) {
         Ok(child) => child,
         Err(error) => {
             tracing::warn!(%error, "cannot start journalctl to learn from the journal; going on without");

@@ -26,10 +26,10 @@ use command::{Journalctl, Start};
 use filter::Filter;
 use follow::Follower;
 use intake::Intake;
-use probe::Probed;
 
 use super::{Outlet, Source};
 use crate::model::{JournalPlace, Medium, Origin, Phase, Place, Position, SourceEvent, StreamKey};
+use crate::registry::Component;
 
 /// One journal: this host's, a namespace's or a directory's.
 #[derive(Debug)]
@@ -44,8 +44,6 @@ pub struct Journal {
     start: Option<Start>,
     /// What was there before and only teaches: everything up to this entry.
     learn_up_to: Option<JournalPlace>,
-    /// journalctl said that it shows only a part of the journal to this user.
-    partial: bool,
 }
 
 /// Every length and bound of the source; tests use shorter ones.
@@ -86,7 +84,7 @@ impl Default for Limits {
             restart_most: Duration::from_secs(30),
             missing: Duration::from_secs(300),
             settled: Duration::from_secs(2),
-            coalesce: Duration::from_millis(50),
+            coalesce: Duration::from_millis(20),
             idle_position: Duration::from_secs(60),
             learn: 100_000,
             entry_bytes: 64 << 20,
@@ -96,6 +94,10 @@ impl Default for Limits {
 }
 
 impl Journal {
+    /// As `logwren components` lists it.
+    pub const COMPONENT: Component =
+        Component { role: "source", name: "journald", does: "the systemd journal, through a journalctl child" };
+
     pub fn new(config: JournalConfig) -> Journal {
         let name = config.stream_name();
         let shown = if name == JournalConfig::SYSTEM { "journal".to_owned() } else { format!("journal:{name}") };
@@ -107,7 +109,6 @@ impl Journal {
             stream: format!("journal:{name}").into(),
             start: None,
             learn_up_to: None,
-            partial: false,
             config,
         }
     }
@@ -117,12 +118,11 @@ impl Journal {
     }
 
     /// Fixes the end of the journal from what a look at its newest entry gave.
-    fn fix_end(&mut self, probed: &Probed) {
-        self.partial |= probed.partial;
+    fn fix_end(&mut self, newest: Option<JournalPlace>) {
         if self.start.is_some() {
             return;
         }
-        self.start = Some(match &probed.newest {
+        self.start = Some(match newest {
             Some(place) => {
                 self.learn_up_to = Some(place.clone());
                 Start::After(place.clone())
@@ -150,8 +150,10 @@ impl Source for Journal {
             self.start = Some(Start::Head);
         }
         // What fails here is tried again, and reported, by `run`.
-        if let Ok(probed) = probe::newest(&self.journalctl, self.limits.probe, || true) {
-            self.fix_end(&probed);
+        if self.start.is_none()
+            && let Ok(newest) = probe::newest(&self.journalctl, self.limits.probe, || true)
+        {
+            self.fix_end(newest);
         }
         let fixed = self.learn_up_to.clone().map(Place::JournalV1);
         fixed.map(|at| Position { stream: Arc::clone(&self.stream), at }).into_iter().collect()

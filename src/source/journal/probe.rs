@@ -1,8 +1,9 @@
 //! Looks at the newest entry of the journal, in bounded time.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::child::{Child, Chunk};
+use super::child::{Child, Chunk, Ending, Log};
 use super::command::Journalctl;
 use super::entry::Entry;
 use super::lines::{Line, Lines};
@@ -10,15 +11,6 @@ use crate::model::JournalPlace;
 
 /// More than any sane entry; a longer one makes the look fail, not grow.
 const ENTRY_BYTES: usize = 64 << 20;
-
-/// What a look found.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) struct Probed {
-    /// `None` when the journal is empty.
-    pub(super) newest: Option<JournalPlace>,
-    /// journalctl shows only a part of the journal to this user.
-    pub(super) partial: bool,
-}
 
 /// Why the journal cannot be read now, and what a person can do about it.
 #[derive(Clone, PartialEq, Debug)]
@@ -31,38 +23,60 @@ pub(super) struct Trouble {
     pub(super) lasting: bool,
 }
 
-/// The newest entry. `alive` is called several times a second and ends the look by returning false.
+/// The newest entry; `None` when the journal is empty. `alive` is called several times a second and ends the look by
+/// returning false.
 pub(super) fn newest(
     journalctl: &Journalctl,
     timeout: Duration,
     mut alive: impl FnMut() -> bool,
-) -> Result<Probed, Trouble> {
-    let child = Child::start(journalctl.newest(1)).map_err(|error| Trouble::start(journalctl, &error))?;
-    let deadline = Instant::now() + timeout;
+) -> Result<Option<JournalPlace>, Trouble> {
     let mut lines = Lines::new(ENTRY_BYTES);
     let mut newest = None;
-    loop {
-        match child.next(Duration::from_millis(100)) {
-            Chunk::Bytes(bytes) => lines.feed(&bytes, |line| {
-                if let Line::Whole(line) = line
-                    && let Some(entry) = Entry::read(line)
-                {
-                    newest = Some(entry.place());
-                }
-            }),
-            Chunk::Quiet => {}
-            Chunk::End => break,
-        }
-        if !alive() || Instant::now() >= deadline {
-            drop(child);
-            return Err(Trouble::silent(timeout));
-        }
-    }
-    let ending = child.end();
+    let ending = run(journalctl, journalctl.newest(1), timeout, &mut alive, |bytes| {
+        lines.feed(bytes, |line| {
+            if let Line::Whole(line) = line
+                && let Some(entry) = Entry::read(line)
+            {
+                newest = Some(entry.place());
+            }
+        });
+    })?;
     if newest.is_none() && (!ending.success || ending.complaints.no_permission) {
         return Err(Trouble::ended(&ending));
     }
-    Ok(Probed { newest, partial: ending.complaints.partial })
+    Ok(newest)
+}
+
+/// Whether journalctl shows this user only a part of the journal. It knows best, and says so.
+pub(super) fn is_partial(
+    journalctl: &Journalctl,
+    timeout: Duration,
+    mut alive: impl FnMut() -> bool,
+) -> Result<bool, Trouble> {
+    let ending = run(journalctl, journalctl.hint(), timeout, &mut alive, |_| ())?;
+    Ok(ending.complaints.partial)
+}
+
+/// Runs one short command to its end.
+fn run(
+    journalctl: &Journalctl,
+    command: Command,
+    timeout: Duration,
+    alive: &mut dyn FnMut() -> bool,
+    mut each: impl FnMut(&[u8]),
+) -> Result<Ending, Trouble> {
+    let child = Child::start(command, Log::No).map_err(|error| Trouble::start(journalctl, &error))?;
+    let deadline = Instant::now() + timeout;
+    loop {
+        match child.next(Duration::from_millis(100)) {
+            Chunk::Bytes(bytes) => each(&bytes),
+            Chunk::Quiet => {}
+            Chunk::End => return Ok(child.end()),
+        }
+        if !alive() || Instant::now() >= deadline {
+            return Err(Trouble::silent(timeout));
+        }
+    }
 }
 
 impl Trouble {
@@ -77,7 +91,7 @@ impl Trouble {
         Trouble { error: format!("cannot start {program}: {error}"), fix, missing, lasting: true }
     }
 
-    pub(super) fn ended(ending: &super::child::Ending) -> Trouble {
+    pub(super) fn ended(ending: &Ending) -> Trouble {
         let said = &ending.complaints.last;
         let error = if said.is_empty() {
             format!("journalctl ended with {}", ending.how)

@@ -13,11 +13,11 @@ use super::*;
 use crate::model::{LineBlock, Timestamp};
 use crate::source::FromSource;
 
-/// What every fake begins with: which of the three uses it is, the how manieth time, and a way to write entries.
+/// What every fake begins with: which of the four uses it is, the how manieth time, and a way to write entries.
 /// `journal A B` writes entries A to B, `from` is the number of the entry that the cursor names. Cursors are read as
 /// hexadecimal, so entry 12 comes back as 0x12.
 const PRELUDE: &str = r#"
-case "$*" in *--follow*) mode=follow;; *"-n 1") mode=newest;; *) mode=learn;; esac
+case "$*" in *--follow*) mode=follow;; *"-n 0") mode=hint;; *"-n 1") mode=newest;; *) mode=learn;; esac
 echo "$*" >> calls-$mode
 runs=$(grep -c . calls-$mode)
 from=$(printf '%s' "$*" | sed -n 's/.*--cursor=s=1;i=\([0-9]*\).*/\1/p')
@@ -43,6 +43,13 @@ impl Fake {
         fs::write(self.dir.path().join("journalctl"), text).expect("writes");
     }
 
+    /// One that looks after so many milliseconds of silence.
+    fn impatient(&self, quiet_ms: u64) -> Journal {
+        let mut journal = self.journal("");
+        journal.limits.quiet = Duration::from_millis(quiet_ms);
+        journal
+    }
+
     fn journal(&self, config: &str) -> Journal {
         let config = toml::from_str(config).expect("a good table");
         let mut journal = Journal::new(config);
@@ -50,9 +57,9 @@ impl Fake {
         journal.journalctl.program = "/bin/sh".into();
         journal.journalctl.leading = vec![self.dir.path().join("journalctl").into()];
         journal.limits = Limits {
-            quiet: Duration::from_millis(300),
-            grace: Duration::from_millis(100),
-            probe: Duration::from_secs(5),
+            quiet: Duration::from_secs(60),
+            grace: Duration::from_millis(200),
+            probe: Duration::from_secs(15),
             restart_first: Duration::from_millis(5),
             restart_most: Duration::from_millis(20),
             missing: Duration::from_millis(20),
@@ -205,7 +212,7 @@ fn what_was_there_teaches_and_the_rest_is_live() {
     assert_eq!(seen.learnt, [0x10, 0x11, 0x12, 0x13]);
     assert_eq!(seen.live, [0x14, 0x15]);
     assert_eq!(seen.learned(), 1);
-    assert_eq!(fake.calls("learn"), ["--merge --no-pager --output=json --all -n 1000"]);
+    assert_eq!(fake.calls("learn"), ["--merge --no-pager --output=json --quiet --all -n 1000"]);
 }
 
 #[test]
@@ -308,18 +315,17 @@ fn a_child_that_hangs_is_started_again() {
             follow) if [ $runs = 1 ]; then journal $from 11; printf '{"__CUR'; else journal 10 13; fi; wait_for_the_end;;
         esac"#,
     );
-    let seen = run(fake.journal(""), &[known(10)], |seen| seen.live.len() >= 3);
+    let seen = run(fake.impatient(300), &[known(10)], |seen| seen.live.len() >= 3);
     assert_eq!(seen.live, [0x11, 0x12, 0x13]);
     assert_eq!((seen.gaps().len(), seen.unreadable()), (0, 0));
-    assert!(fake.calls("follow")[1].ends_with("--since=@1710"), "{:?}", fake.calls("follow"));
+    assert!(fake.calls("follow")[1].contains("--since=@17"), "{:?}", fake.calls("follow"));
 }
 
 #[test]
 fn a_quiet_journal_is_left_alone() {
     let fake = Fake::new("case $mode in newest) entry 11;; follow) journal $from 11; wait_for_the_end;; esac");
-    let journal = fake.journal("");
-    let seen = run(journal, &[known(10)], |seen| !seen.live.is_empty() && fake.calls("newest").len() >= 3);
-    assert_eq!((seen.live.as_slice(), seen.events.len()), (&[0x11][..], 1));
+    let seen = run(fake.impatient(100), &[known(11)], |seen| seen.learned() > 0 && fake.calls("newest").len() >= 3);
+    assert_eq!((seen.live.len(), seen.events.len()), (0, 1));
     assert_eq!(fake.calls("follow").len(), 1);
 }
 
@@ -329,11 +335,11 @@ fn a_clock_set_back_is_followed() {
     let fake = Fake::new(&format!(
         r#"case $mode in
             newest) {back};;
-            follow) if [ $runs = 2 ]; then {back}; fi; wait_for_the_end;;
+            follow) if [ $runs -ge 2 ]; then {back}; fi; wait_for_the_end;;
         esac"#
     ));
-    let seen = run(fake.journal(""), &[known(10)], |seen| !seen.live.is_empty());
-    assert_eq!((seen.live.as_slice(), seen.gaps()), (&[1][..], vec![None]));
+    let seen = run(fake.impatient(100), &[known(10)], |seen| !seen.live.is_empty());
+    assert_eq!((seen.live.as_slice(), seen.gaps().first()), (&[1][..], Some(&None)));
     assert_eq!(seen.position.as_deref(), Some("s=2;i=1"));
 }
 
@@ -371,7 +377,7 @@ fn a_missing_permission_is_said_once_with_the_fix() {
     let fake = Fake::new(REFUSED);
     let mut journal = fake.journal("");
     journal.open(&[]);
-    let seen = run_opened(journal, |_| fake.calls("newest").len() >= 5);
+    let seen = run_opened(journal, |seen| seen.unreadable() > 0 && fake.calls("newest").len() >= 5);
     assert_eq!((seen.learned(), seen.unreadable()), (1, 1));
     let said = format!("{:?}", seen.events);
     assert!(
@@ -393,7 +399,8 @@ fn a_permission_that_comes_back_is_said() {
 fn a_partial_view_is_said() {
     let fake = Fake::new(
         r#"case $mode in
-            newest) echo 'Hint: You are currently not seeing messages from other users and the system.' >&2; entry 11;;
+            hint) echo 'Hint: You are currently not seeing messages from other users and the system.' >&2;;
+            newest) entry 11;;
             follow) journal $from 11; wait_for_the_end;;
         esac"#,
     );
@@ -406,7 +413,9 @@ fn dies_at_once_three_times_and_is_told() {
     let fake = Fake::new(
         "case $mode in newest) entry 11;; follow) echo 'Failed to open files: Bad message' >&2; exit 1;; esac",
     );
-    let seen = run(fake.journal(""), &[known(10)], |_| fake.calls("follow").len() >= 5);
+    let mut journal = fake.journal("");
+    journal.limits.settled = Duration::from_secs(60);
+    let seen = run(journal, &[known(10)], |seen| seen.unreadable() > 0 && fake.calls("follow").len() >= 5);
     assert_eq!(seen.unreadable(), 1);
     assert!(format!("{:?}", seen.events).contains("exit status 1: Failed to open files: Bad message"), "{seen:?}");
 }
@@ -414,7 +423,7 @@ fn dies_at_once_three_times_and_is_told() {
 #[test]
 fn a_journalctl_that_never_answers_is_told() {
     let fake = Fake::new("case $mode in follow) wait_for_the_end;; newest) sleep 60;; esac");
-    let mut journal = fake.journal("");
+    let mut journal = fake.impatient(100);
     journal.limits.probe = Duration::from_millis(150);
     let seen = run(journal, &[known(10)], |seen| seen.unreadable() > 0);
     assert!(format!("{:?}", seen.events).contains("no answer"), "{seen:?}");
@@ -480,6 +489,7 @@ fn a_slow_pipeline_is_no_silent_journal() {
     let fake = Fake::new("case $mode in newest) entry 2999;; follow) journal 1000 2999; wait_for_the_end;; esac");
     let mut journal = fake.journal("read_from = 'beginning'");
     journal.limits.quiet = Duration::from_millis(50);
+    journal.limits.grace = Duration::from_secs(10);
     journal.open(&[]);
     let (sender, mut receiver) = mpsc::channel(1);
     let stop = CancellationToken::new();
