@@ -236,15 +236,18 @@ impl Tailer {
         }
         // Written to once more after it was done, and packed before anybody looked.
         let grown = |offset: u64| length.is_some_and(|length| length != offset as u32);
-        if let Some(Twin::Held(number)) = twin
-            && self.table.get(number).is_some_and(|held| held.is_sealed() && grown(held.offset()))
-            && let Some(orphan) = self.orphan(number, false, now)
-        {
-            twin = Some(Twin::Orphan(orphan));
-        }
+        let orphaned = match twin {
+            Some(Twin::Former(number)) => self.orphan(number, true, now),
+            Some(Twin::Held(number)) => match self.table.get(number) {
+                Some(held) if held.is_sealed() && grown(held.offset()) => self.orphan(number, false, now),
+                Some(_) | None => None,
+            },
+            Some(Twin::Orphan(_)) | None => None,
+        };
+        twin = orphaned.map(Twin::Orphan).or(twin);
         self.pending.remove(&found.id);
         match twin {
-            Some(Twin::Held(_)) => generation.life = Life::Sealed { since: now.steady },
+            Some(Twin::Held(_) | Twin::Former(_)) => generation.life = Life::Sealed { since: now.steady },
             Some(Twin::Orphan(number)) => {
                 let Some(orphan) = self.orphans.remove(number) else { return Ok(()) };
                 generation.take_place(&orphan);

@@ -150,6 +150,14 @@ impl Generation {
         }
     }
 
+    /// It is open and no longer holds what was read of it.
+    pub fn is_truncated(&self) -> bool {
+        let Body::Plain(file) = &self.body else { return false };
+        let mut tail = vec![0; self.tail.len()];
+        let start = self.offset.saturating_sub(tail.len() as u64);
+        read_at(file, &mut tail, start).is_ok_and(|read| read < tail.len() || tail != self.tail)
+    }
+
     /// Goes on at the line that `end` of `file` is in; what is before was not and will not be read as live.
     ///
     /// # Errors

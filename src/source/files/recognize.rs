@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 
 use super::find::{Found, Group};
-use super::generation::{Generation, Now};
+use super::generation::Now;
 use super::identity::{Anchors, HEAD_BYTES, Likeness};
 use super::names;
 use super::tailer::Tailer;
@@ -94,15 +94,18 @@ impl Tailer {
     /// A generation or place of the same log whose plain text starts like this.
     pub(super) fn starts_like(&self, group: &Group, head: &[u8]) -> Option<Twin> {
         let same = |anchors: &Anchors| anchors.head_len > 0 && anchors.compare_head(head) == Likeness::Same;
-        let held = |generation: &Generation| {
+        for generation in self.table.of_group(group).filter(|generation| !generation.packed) {
             // What was not read yet may have been packed already.
             let young = || generation.is_open() && generation.head().len() < HEAD_BYTES;
-            !generation.packed
-                && (same(&generation.anchors())
-                    || young() && generation.peek().is_ok_and(|own| !own.is_empty() && head.starts_with(&own)))
-        };
-        if let Some(held) = self.table.of_group(group).find(|generation| held(generation)) {
-            return self.table.number_of(held.id).map(Twin::Held);
+            let read = generation.offset() >= generation.head().len() as u64;
+            let twin = if read && same(&generation.anchors()) {
+                if generation.is_truncated() { Twin::Former } else { Twin::Held }
+            } else if young() && generation.peek().is_ok_and(|own| !own.is_empty() && head.starts_with(&own)) {
+                Twin::Held
+            } else {
+                continue;
+            };
+            return self.table.number_of(generation.id).map(twin);
         }
         // A full head tells more than the few bytes of a young file.
         let mut orphans: Vec<_> = self.orphans.of_group(group).filter(|(_, orphan)| same(&orphan.anchors())).collect();
@@ -116,6 +119,8 @@ impl Tailer {
 pub enum Twin {
     /// That of the generation with this number: it is drained there.
     Held(u64),
+    /// What the generation with this number held before it was truncated.
+    Former(u64),
     /// That of the orphan with this number.
     Orphan(u64),
 }

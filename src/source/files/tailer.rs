@@ -286,15 +286,15 @@ impl Tailer {
         let seen: HashSet<FileId> = sighting.files.iter().map(|found| found.id).collect();
         self.directories = sighting.directories;
         self.next_scan = now.steady + self.limits.scan;
+        let vanished: Vec<FileId> = self.pending.keys().filter(|id| !seen.contains(id)).copied().collect();
+        for pending in vanished.iter().filter_map(|id| self.pending.remove(id)).collect::<Vec<_>>() {
+            self.admit_vanished(pending, now);
+        }
         for found in sighting.files {
             self.groups.insert(Group::of(&found.real));
             self.admit(found, now);
         }
         self.ignored.retain(|id| seen.contains(id));
-        let vanished: Vec<FileId> = self.pending.keys().filter(|id| !seen.contains(id)).copied().collect();
-        for pending in vanished.iter().filter_map(|id| self.pending.remove(id)).collect::<Vec<_>>() {
-            self.admit_vanished(pending, now);
-        }
         let round = self.round;
         for (_, generation) in self.table.iter_mut() {
             if generation.round != round && generation.life == Life::Active && !generation.packed {
