@@ -16,6 +16,7 @@ mod finding;
 mod incident;
 mod fact;
 mod secret_ref;
+mod one_or_many;
 
 pub use block::{LineBlock, LineSpan, Medium, Origin, Phase, SourceEvent};
 pub use fact::{Fact, Snapshot};
@@ -23,6 +24,7 @@ pub use finding::{Finding, JudgedBy};
 pub use incident::{Alert, Change, Delivery, DeliveryOutcome, Incident, IncidentState};
 pub use judging::{Completion, JudgeFailure, JudgeRequest, Judged, Prompt, Usage};
 pub use level::Level;
+pub use one_or_many::OneOrMany;
 pub use position::{FilePlace, JournalPlace, Place, Position, StreamKey};
 pub use record::{Evidence, Header, Notes, clip};
 pub use secret_ref::SecretRef;

@@ -1,12 +1,12 @@
 //! What triage remembers of one incident beside the incident itself: how its lines were counted, when it was last
-//! touched, who claimed it. Decides nothing about severity.
+//! touched, who claimed it, and which state follows when it speaks again. Decides nothing about severity.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Finding, Fingerprint, Incident, JudgedBy, Severity, Timestamp};
+use crate::model::{Change, Finding, Fingerprint, Incident, IncidentState, JudgedBy, Severity, Timestamp};
 
 /// An incident escalates when it has so many times the lines of when it was last told.
 const ESCALATION_FACTOR: u64 = 10;
@@ -99,7 +99,42 @@ impl Case {
         self.recent.iter().filter(|(time, _)| *time >= oldest).map(|(_, lines)| *lines).fold(0, u64::saturating_add)
     }
 
-    pub fn grew(&self) -> bool {
+    /// The next state of a case that just spoke again.
+    pub fn progress(&mut self, worse: bool, now: Timestamp) -> Change {
+        if let Some(mute) = self.mute {
+            let over = mute.until.is_some_and(|until| until <= now);
+            if !over && self.incident.severity <= mute.severity {
+                return Change::Muted;
+            }
+            self.mute = None;
+            self.mark = self.incident.count;
+            self.incident.state = if over { IncidentState::Ongoing } else { IncidentState::Escalating };
+            return if over { Change::Joined } else { Change::Escalated };
+        }
+        match self.incident.state {
+            IncidentState::Quiet => {
+                self.mark = self.incident.count;
+                self.incident.state = IncidentState::Regressed;
+                Change::Regressed
+            }
+            IncidentState::New
+            | IncidentState::Ongoing
+            | IncidentState::Escalating
+            | IncidentState::Regressed
+            | IncidentState::Muted => {
+                if worse || self.grew() {
+                    self.mark = self.incident.count;
+                    self.incident.state = IncidentState::Escalating;
+                    Change::Escalated
+                } else {
+                    self.incident.state = IncidentState::Ongoing;
+                    Change::Joined
+                }
+            }
+        }
+    }
+
+    fn grew(&self) -> bool {
         self.incident.count >= self.mark.saturating_mul(ESCALATION_FACTOR)
     }
 }

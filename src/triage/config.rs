@@ -3,7 +3,7 @@
 use regex::Regex;
 use serde::{Deserialize, Deserializer};
 
-use crate::model::{Category, Level, Period, Severity, Verdict};
+use crate::model::{Category, Level, OneOrMany, Period, Severity, Verdict};
 
 /// The top-level keys that belong to triage.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -99,36 +99,6 @@ impl TryFrom<RawMatch> for Match {
             confidence_at_least: raw.confidence_at_least,
             count_over,
         })
-    }
-}
-
-/// `"sshd"` or `["sshd", "sudo"]`.
-#[derive(Clone, PartialEq, Debug)]
-pub struct OneOrMany<T>(pub Vec<T>);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<OneOrMany<T>, D::Error> {
-        struct Visitor<T>(std::marker::PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Visitor<T> {
-            type Value = OneOrMany<T>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a string or a list of strings")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<OneOrMany<T>, E> {
-                T::deserialize(serde::de::value::StrDeserializer::new(text)).map(|one| OneOrMany(vec![one]))
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<OneOrMany<T>, A::Error> {
-                let mut many = Vec::new();
-                while let Some(item) = items.next_element()? {
-                    many.push(item);
-                }
-                Ok(OneOrMany(many))
-            }
-        }
-        deserializer.deserialize_any(Visitor(std::marker::PhantomData))
     }
 }
 

@@ -165,7 +165,7 @@ impl Triage {
         let change = if found.is_some() {
             join::add(&mut case.incident, &finding, severity);
             case.claim = Some(Box::new(Finding { evidence: Vec::new(), ..finding }));
-            progress(case, case.incident.severity > before, now)
+            case.progress(case.incident.severity > before, now)
         } else {
             case.incident.severity = severity;
             case.mark = case.incident.count.max(1);
@@ -206,7 +206,7 @@ impl Triage {
             let severity = severity::severity(rules, threshold, claim, |within| case.lines_within(within));
             case.incident.severity = before.max(severity);
         }
-        let change = progress(case, case.incident.severity > before, now);
+        let change = case.progress(case.incident.severity > before, now);
         case.touched = now;
         let incident = case.incident.clone();
         self.dirty |= change != Change::Joined;
@@ -397,40 +397,5 @@ impl Triage {
     fn longest_window(&self) -> Duration {
         let windows = self.config.severity_rules.iter().filter_map(|rule| rule.matches.count_over);
         windows.map(|(_, within)| within.0).max().unwrap_or_default()
-    }
-}
-
-/// The next state of a case that just spoke again.
-fn progress(case: &mut Case, worse: bool, now: Timestamp) -> Change {
-    if let Some(mute) = case.mute {
-        let over = mute.until.is_some_and(|until| until <= now);
-        if !over && case.incident.severity <= mute.severity {
-            return Change::Muted;
-        }
-        case.mute = None;
-        case.mark = case.incident.count;
-        case.incident.state = if over { IncidentState::Ongoing } else { IncidentState::Escalating };
-        return if over { Change::Joined } else { Change::Escalated };
-    }
-    match case.incident.state {
-        IncidentState::Quiet => {
-            case.mark = case.incident.count;
-            case.incident.state = IncidentState::Regressed;
-            Change::Regressed
-        }
-        IncidentState::New
-        | IncidentState::Ongoing
-        | IncidentState::Escalating
-        | IncidentState::Regressed
-        | IncidentState::Muted => {
-            if worse || case.grew() {
-                case.mark = case.incident.count;
-                case.incident.state = IncidentState::Escalating;
-                Change::Escalated
-            } else {
-                case.incident.state = IncidentState::Ongoing;
-                Change::Joined
-            }
-        }
     }
 }

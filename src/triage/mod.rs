@@ -13,7 +13,7 @@ mod desk;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, Match, OneOrMany, SeverityRule, TemplatePattern};
+pub use config::{Config, Match, SeverityRule, TemplatePattern};
 pub use desk::{Outcome, Triage};
 
 /// Name of the detector whose findings are about logwren itself (bad key, dead letter, held-back text).

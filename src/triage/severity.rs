@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::SELF_DETECTOR;
-use super::config::{Match, OneOrMany, SeverityRule};
+use super::config::{Match, SeverityRule};
 use crate::model::{Finding, JudgedBy, Level, Severity, Verdict};
 
 /// The severity of `finding`. `lines_within` counts lines of its incident, these included.
@@ -48,19 +48,15 @@ fn by_level(level: Level) -> Severity {
 
 fn matches(wanted: &Match, finding: &Finding, lines_within: &impl Fn(Duration) -> u64) -> bool {
     let Match { category, level, program, template, host, detector, verdict, confidence_at_least, count_over } = wanted;
-    category.as_ref().is_none_or(|OneOrMany(list)| list.contains(&finding.category))
+    category.as_ref().is_none_or(|list| list.contains(&finding.category))
         && level.is_none_or(|level| finding.level <= level)
-        && one_of(program.as_ref(), &finding.program)
+        && program.as_ref().is_none_or(|list| list.names(&finding.program))
         && template.as_ref().is_none_or(|pattern| pattern.0.is_match(&finding.template_text))
-        && one_of(host.as_ref(), &finding.host)
-        && detector.as_ref().is_none_or(|OneOrMany(list)| list.iter().any(|name| judged_by(&finding.judged_by, name)))
-        && verdict.as_ref().is_none_or(|OneOrMany(list)| finding.verdict.is_some_and(|said| list.contains(&said)))
+        && host.as_ref().is_none_or(|list| list.names(&finding.host))
+        && detector.as_ref().is_none_or(|list| list.0.iter().any(|name| judged_by(&finding.judged_by, name)))
+        && verdict.as_ref().is_none_or(|list| finding.verdict.is_some_and(|said| list.contains(&said)))
         && confidence_at_least.is_none_or(|least| finding.confidence >= least)
         && count_over.is_none_or(|(count, within)| lines_within(within.0) > count)
-}
-
-fn one_of(list: Option<&OneOrMany<String>>, value: &str) -> bool {
-    list.is_none_or(|OneOrMany(list)| list.iter().any(|item| item == value))
 }
 
 /// `novelty`, `rule:NAME` and `rule` are all good names for who said it.
