@@ -18,6 +18,11 @@ impl Keys {
         self.run(self.first, bytes, 0, bytes.len())
     }
 
+    /// The hash of the first `length` bytes, whatever comes behind them.
+    pub fn hash_start(&self, bytes: &[u8], length: usize) -> u64 {
+        self.run(self.first, bytes, 0, length.min(bytes.len()))
+    }
+
     /// Goes on from `state` with `bytes[from..to]`, of any length. Reads whole blocks of `bytes` and leaves out what is
     /// not asked for: lengths of runs are what a processor predicts worst. Nothing if the bounds are not within `bytes`.
     #[inline(always)]

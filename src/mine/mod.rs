@@ -13,6 +13,7 @@ mod scan;
 mod mask;
 mod value;
 mod tree;
+mod shelf;
 mod template;
 mod evidence;
 mod nearest;

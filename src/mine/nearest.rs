@@ -1,7 +1,7 @@
 //! Which known template is most like a message? For the words of a finding, not for grouping. Must not change anything.
 
 use super::scan::{Is, Scan};
-use super::template::{Fit, Template};
+use super::template::Template;
 use crate::model::TemplateId;
 
 /// The template with the largest share of tokens in common, in any order, that does not take the message itself.
@@ -20,7 +20,7 @@ pub fn nearest<'a>(
     let whole: u32 = classes.iter().map(|(_, weight)| weight).sum();
     let mut best: Option<(u64, TemplateId, &str)> = None;
     for (id, template) in templates {
-        if template.len() == tokens.len() && matches!(template.fit(tokens), Fit::Covers(_)) {
+        if template.takes(tokens) {
             continue;
         }
         let common: u32 = template

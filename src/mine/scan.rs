@@ -13,6 +13,9 @@ pub const MAX_TOKENS: usize = 127;
 /// Tokens between a quote and its end.
 const MAX_QUOTED: usize = 24;
 
+/// The key of a token without `=`.
+pub const NO_KEY: u64 = u64::MAX;
+
 /// Stands in a class for any value.
 const VALUE: u8 = 0;
 /// Stands in a class for a generalized place.
@@ -24,9 +27,9 @@ pub struct Token {
     /// Where its text lies in [`Scan::text`].
     pub start: u32,
     pub end: u32,
-    /// Hash of its text with every value alike: equal classes are equal to the tree.
+    /// Hash of its text with every value alike: equal classes are equal to the tree. Even and not zero.
     pub class: u64,
-    /// Hash of its text up to the first `=`; zero when there is no such thing.
+    /// Hash of its text up to the first `=`, odd; [`NO_KEY`] when there is no such thing.
     pub key: u64,
     pub is: Is,
     /// The last value in it.
@@ -34,6 +37,16 @@ pub struct Token {
 }
 
 impl Token {
+    /// What a template born from it compares.
+    #[cfg(test)]
+    pub fn word(&self) -> u64 {
+        match self.is {
+            Is::Word | Is::Value => self.class,
+            Is::Keyed => self.key,
+            Is::Any => super::shelf::OPEN,
+        }
+    }
+
     /// A list of values is one value, however long: `blk_<NUM> blk_<NUM> blk_<NUM>`.
     fn lists(&self, next: &Token) -> bool {
         // Whether a number is hexadecimal often shows in some items of a list only.
@@ -107,7 +120,14 @@ impl Scan {
             let start = self.text.len();
             self.text.push_str(Mask::Any.as_str());
             let end = self.text.len() as u32;
-            self.tokens.push(Token { start: start as u32, end, class: 0, key: 0, is: Is::Any, mask: Some(Mask::Any) });
+            self.tokens.push(Token {
+                start: start as u32,
+                end,
+                class: even(0),
+                key: NO_KEY,
+                is: Is::Any,
+                mask: Some(Mask::Any),
+            });
         }
         self.join_quoted(keys);
     }
@@ -145,9 +165,14 @@ impl Scan {
         self.class.clear();
         self.mask = None;
         let start = self.text.len();
-        let word_end = at + bytes.iter().skip(at).take_while(|byte| !byte.is_ascii_whitespace()).count();
-        let word = bytes.get(at..word_end).unwrap_or_default();
-        let mut mail_at = word.iter().position(|byte| *byte == b'@').map(|offset| at + offset);
+        let mut last_at = None;
+        let mut colon = false;
+        for (offset, byte) in bytes.iter().skip(at).enumerate().take_while(|(_, byte)| !byte.is_ascii_whitespace()) {
+            colon |= *byte == b':';
+            if *byte == b'@' {
+                last_at = Some(at + offset);
+            }
+        }
         let mut previous = b' ';
         while let Some(byte) = bytes.get(at).copied() {
             if byte.is_ascii_whitespace() {
@@ -161,16 +186,14 @@ impl Scan {
                 b'-' | b'+' if !is_word(previous) && previous != b'>' => bytes
                     .get(at + 1)
                     .filter(|next| next.is_ascii_digit())
-                    .and_then(|_| value::value(bytes, at + 1))
+                    .and_then(|_| value::value(bytes, at + 1, value::word_length(bytes, at + 1)))
                     .filter(|(mask, _)| matches!(mask, Mask::Num | Mask::Dur | Mask::Size)),
                 b':' if !is_word(previous) && bytes.get(at + 1) == Some(&b':') => {
                     value::ip6(bytes, at).map(|end| (Mask::Ip, end))
                 }
                 _ if is_word(byte) && !is_word(previous) => {
-                    if mail_at.is_some_and(|place| place < at) {
-                        mail_at = None;
-                    }
-                    self.value(bytes, at, previous, mail_at.is_some())
+                    let mail = last_at.is_some_and(|place| place > at);
+                    word_value(bytes, at, previous, mail, colon)
                 }
                 _ => None,
             };
@@ -194,30 +217,9 @@ impl Scan {
         at
     }
 
-    /// A value that starts with a word byte.
-    fn value(&self, bytes: &[u8], at: usize, previous: u8, mail: bool) -> Option<(Mask, usize)> {
-        let first = bytes.get(at)?;
-        if mail
-            && !matches!(previous, b'.' | b'_' | b'%' | b'+' | b'-')
-            && let Some(end) = value::mail(bytes, at)
-        {
-            return Some((Mask::Mail, end));
-        }
-        if first.is_ascii_alphabetic() {
-            if let Some(end) = value::url(bytes, at) {
-                return Some((Mask::Url, end));
-            }
-            if let Some(end) = value::path(bytes, at) {
-                return Some((Mask::Path, end));
-            }
-        }
-        let may_be_value = first.is_ascii_hexdigit() || matches!(first, b'J' | b'M' | b'S' | b'O' | b'N' | b'T' | b'W');
-        if may_be_value { value::value(bytes, at) } else { None }
-    }
-
     /// A word that is no value of its own: constant text, or text with digits. Returns where it ends.
     fn word(&mut self, message: &str, bytes: &[u8], at: usize) -> usize {
-        let length = bytes.iter().skip(at).take_while(|byte| is_word(**byte)).count();
+        let length = value::word_length(bytes, at);
         let end = at + length;
         let word = bytes.get(at..end).unwrap_or_default();
         let text = message.get(at..end).unwrap_or_default();
@@ -263,15 +265,18 @@ impl Scan {
         let key_length = class.iter().position(|byte| *byte == b'=').map(|at| at + 1);
         let key = match key_length {
             Some(length) if length > 1 => keys.hash(class.get(..length).unwrap_or_default()) | 1,
-            _ => 0,
+            _ => NO_KEY,
         };
         let is = match class {
             [VALUE] => Is::Value,
             [ANY] | [b'"', ANY, b'"'] | [b'\'', ANY, b'\''] => Is::Any,
-            [head @ .., ANY] if key != 0 && Some(head.len()) == key_length => Is::Keyed,
+            [head @ .., ANY] if key != NO_KEY && Some(head.len()) == key_length => Is::Keyed,
             _ => Is::Word,
         };
-        let class = keys.hash(class);
+        let length = class.len();
+        // Room behind the class lets it be hashed in one block.
+        self.class.extend_from_slice(&[0; 16]);
+        let class = even(keys.hash_start(&self.class, length));
         let token = Token { start: start as u32, end: self.text.len() as u32, class, key, is, mask: self.mask };
         if self.tokens.last().is_some_and(|last| last.lists(&token)) {
             self.text.truncate(start.saturating_sub(1));
@@ -291,7 +296,7 @@ impl Scan {
                 let length = rest.iter().take(MAX_QUOTED).position(|next| closes_quote(self.token_text(next), quote));
                 if let Some(length) = length {
                     for next in rest.iter().take(length + 1) {
-                        token.class = keys.join(token.class, next.class);
+                        token.class = even(keys.join(token.class, next.class));
                         token.end = next.end;
                         token.is = Is::Word;
                     }
@@ -305,6 +310,30 @@ impl Scan {
         }
         self.tokens.truncate(kept);
     }
+}
+
+/// A value that starts with a word byte. `mail` and `colon` say whether such bytes come before the next space.
+fn word_value(bytes: &[u8], at: usize, previous: u8, mail: bool, colon: bool) -> Option<(Mask, usize)> {
+    if mail
+        && !matches!(previous, b'.' | b'_' | b'%' | b'+' | b'-')
+        && let Some(end) = value::mail(bytes, at)
+    {
+        return Some((Mask::Mail, end));
+    }
+    if colon {
+        if let Some(end) = value::url(bytes, at) {
+            return Some((Mask::Url, end));
+        }
+        if let Some(end) = value::path(bytes, at) {
+            return Some((Mask::Path, end));
+        }
+    }
+    value::value(bytes, at, value::word_length(bytes, at))
+}
+
+/// Keeps classes apart from keys and from zero.
+fn even(hash: u64) -> u64 {
+    (hash & !1).max(2)
 }
 
 /// The quote that a token opens and does not close.

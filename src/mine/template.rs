@@ -3,7 +3,8 @@
 use super::evidence;
 use super::hash::Keys;
 use super::mask::Mask;
-use super::scan::{Is, Scan, Token};
+use super::scan::{Is, NO_KEY, Scan, Token};
+use super::shelf::{OPEN, bit};
 
 /// One place of a template.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,21 +31,6 @@ struct Place {
 pub struct Template {
     places: Vec<Place>,
     text: Box<str>,
-}
-
-/// How a message compares to a template of the same length.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fit {
-    /// Every constant place agrees; so many do.
-    Covers(u32),
-    /// The places that disagree, as bits; so many constant places agree. At most half the places disagree.
-    Near(u128, u32),
-    Far,
-}
-
-/// Places in one set of bits; [`super::scan::MAX_TOKENS`] and the rest of a cut message fit.
-fn bit(place: usize) -> u128 {
-    1u128.checked_shl(place as u32).unwrap_or(0)
 }
 
 impl Template {
@@ -85,33 +71,18 @@ impl Template {
         })
     }
 
-    /// Compares with a message of the same number of tokens.
-    pub fn fit(&self, tokens: &[Token]) -> Fit {
-        let most = tokens.len() / 2;
-        let mut differ = 0u128;
-        let mut misses = 0;
-        let mut agree = 0;
-        for (at, (place, token)) in self.places.iter().zip(tokens).enumerate() {
-            let same = match place.slot {
-                Slot::Same(class) => class == token.class,
-                Slot::Keyed(key) => key == token.key,
-                Slot::Open => continue,
-            };
-            if same {
-                agree += 1;
-            } else {
-                misses += 1;
-                differ |= bit(at);
-                if misses > most {
-                    return Fit::Far;
-                }
-            }
-        }
-        match misses {
-            0 => Fit::Covers(agree),
-            _ if agree > 0 && agree as usize * 2 >= tokens.len() => Fit::Near(differ, agree),
-            _ => Fit::Far,
-        }
+    /// What [`super::shelf`] compares.
+    pub fn words(&self) -> impl Iterator<Item = u64> {
+        self.places.iter().map(|place| match place.slot {
+            Slot::Same(word) | Slot::Keyed(word) => word,
+            Slot::Open => OPEN,
+        })
+    }
+
+    /// Whether it takes a message.
+    pub fn takes(&self, tokens: &[Token]) -> bool {
+        self.places.len() == tokens.len()
+            && self.words().zip(tokens).all(|(word, token)| word == OPEN || word == token.class || word == token.key)
     }
 
     /// How many different texts the places that differ from the message must have shown before they may open.
@@ -121,7 +92,7 @@ impl Template {
         for (at, (place, token)) in self.places.iter().zip(scan.tokens()).enumerate() {
             let seen = scan.token_text(token);
             if differ & bit(at) != 0 {
-                let keyed = place.key != 0 && place.key == token.key;
+                let keyed = place.key != NO_KEY && place.key == token.key;
                 needed += evidence::needed(&place.text, seen, before, keyed) - 1;
             }
             before = seen;
@@ -164,7 +135,7 @@ impl Template {
 
     /// The template that takes every message of its length.
     pub fn open_all(length: usize) -> Template {
-        let place = Place { slot: Slot::Open, key: 0, text: Mask::Any.as_str().into() };
+        let place = Place { slot: Slot::Open, key: NO_KEY, text: Mask::Any.as_str().into() };
         let mut template = Template { places: vec![place; length], text: Box::default() };
         template.write();
         template
@@ -186,7 +157,7 @@ impl Place {
     fn open(&mut self, seen: &str, key: u64) {
         let any = Mask::Any.as_str();
         if let Slot::Same(_) = self.slot
-            && self.key != 0
+            && self.key != NO_KEY
             && self.key == key
             && let Some((name, _)) = self.text.split_once('=')
         {
@@ -202,6 +173,6 @@ impl Place {
             None => any.into(),
         };
         self.slot = Slot::Open;
-        self.key = 0;
+        self.key = NO_KEY;
     }
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use super::hash::Keys;
 use super::scan::{MAX_TOKENS, Scan};
-use super::template::{Fit, Template};
+use super::shelf::{Fit, Shelf};
+use super::template::Template;
 use crate::model::TemplateId;
 
 /// Places of all templates of one length that a message is compared with; more are crowded.
@@ -22,8 +23,8 @@ pub struct Tree {
     nodes: Vec<Node>,
     by_id: BTreeMap<TemplateId, u32>,
     by_signature: BTreeMap<u64, u32>,
-    /// Numbers of the live templates of each length, oldest first.
-    lengths: Vec<Vec<u32>>,
+    /// The live templates by length.
+    shelves: Vec<Shelf>,
     live: usize,
     max_templates: usize,
 }
@@ -61,7 +62,7 @@ pub enum What {
 
 impl Tree {
     pub fn new(max_templates: usize) -> Tree {
-        Tree { lengths: vec![Vec::new(); MAX_TOKENS + 2], max_templates, ..Tree::default() }
+        Tree { shelves: (0..MAX_TOKENS + 2).map(Shelf::new).collect(), max_templates, ..Tree::default() }
     }
 
     /// Number of live templates.
@@ -71,7 +72,7 @@ impl Tree {
 
     /// No room for new templates, at least of some length.
     pub fn is_full(&self) -> bool {
-        (0..self.lengths.len()).any(|length| self.is_crowded(length))
+        (0..self.shelves.len()).any(|length| self.is_crowded(length))
     }
 
     /// Where `node` stands now, merges followed.
@@ -124,12 +125,14 @@ impl Tree {
         let length = scan.tokens().len();
         let mut covers: Option<(u32, u32)> = None;
         let mut near = Vec::new();
-        for number in self.lengths.get(length).into_iter().flatten().copied() {
-            match self.node(number).map_or(Fit::Far, |node| node.template.fit(scan.tokens())) {
-                // The most exact one; of equals the oldest.
-                Fit::Covers(agree) if covers.is_none_or(|(_, best)| agree > best) => covers = Some((number, agree)),
-                Fit::Covers(_) | Fit::Far => {}
-                Fit::Near(differ, agree) => near.push(Near { number, differ, agree, needed: 0 }),
+        if let Some(shelf) = self.shelves.get(length) {
+            for (number, fit) in shelf.compare(scan.tokens()) {
+                match fit {
+                    // The most exact one; of equals the oldest.
+                    Fit::Covers(agree) if covers.is_none_or(|(_, best)| agree > best) => covers = Some((number, agree)),
+                    Fit::Covers(_) => {}
+                    Fit::Near(differ, agree) => near.push(Near { number, differ, agree, needed: 0 }),
+                }
             }
         }
         if let Some((node, agree)) = covers {
@@ -182,6 +185,9 @@ impl Tree {
             for other in &others {
                 node.template.open_for_template(other);
             }
+            if let Some(shelf) = self.shelves.get_mut(node.template.len()) {
+                shelf.replace(first, node.template.words());
+            }
         }
         let mut gone: Vec<TemplateId> = rest.iter().map(|number| self.id(*number)).collect();
         for number in rest {
@@ -225,7 +231,7 @@ impl Tree {
     }
 
     fn is_crowded(&self, length: usize) -> bool {
-        let there = self.lengths.get(length).map_or(0, Vec::len);
+        let there = self.shelves.get(length).map_or(0, Shelf::len);
         let most = (MAX_PLACES / length.max(1)).max(MIN_CROWD);
         there >= most || self.live >= self.max_templates || self.nodes.len() >= self.max_templates.saturating_mul(8)
     }
@@ -234,8 +240,8 @@ impl Tree {
         let number = self.nodes.len() as u32;
         self.by_id.insert(id, number);
         self.by_signature.entry(template.signature(keys)).or_insert(number);
-        if let Some(same_length) = self.lengths.get_mut(template.len()) {
-            same_length.push(number);
+        if let Some(shelf) = self.shelves.get_mut(template.len()) {
+            shelf.push(number, template.words());
         }
         self.nodes.push(Node { id, into: None, template });
         self.live += 1;
@@ -252,8 +258,8 @@ impl Tree {
         }
         node.into = Some(into);
         let template = std::mem::take(&mut node.template);
-        if let Some(same_length) = self.lengths.get_mut(template.len()) {
-            same_length.retain(|number| *number != gone);
+        if let Some(shelf) = self.shelves.get_mut(template.len()) {
+            shelf.remove(gone);
         }
         self.live -= 1;
     }

@@ -117,6 +117,7 @@ pub fn ip6(text: &[u8], at: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::mine::mask::Mask;
     use crate::mine::value::tests::check;
 
@@ -128,7 +129,9 @@ mod tests {
         check("1.2.3.4.5", Some((Mask::Num, "1.2.3.4.5")));
         check("fe80::1%eth0 x", Some((Mask::Ip, "fe80::1%eth0")));
         check("2001:db8:0:0:0:0:0:1", Some((Mask::Ip, "2001:db8:0:0:0:0:0:1")));
-        check("::ffff:10.0.0.1", Some((Mask::Ip, "::ffff:10.0.0.1")));
+        assert_eq!(ip6(b"::ffff:10.0.0.1", 0), Some(15));
+        assert_eq!(ip6(b"::1 x", 0), Some(3));
+        assert_eq!(ip6(b"::", 0), None);
         check("add::foo", None);
         check("00:1b:44:11:3a:b7", Some((Mask::Mac, "00:1b:44:11:3a:b7")));
         check("00-1B-44-11-3A-B7)", Some((Mask::Mac, "00-1B-44-11-3A-B7")));

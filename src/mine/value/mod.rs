@@ -12,16 +12,20 @@ pub use place::{mail, path, url};
 
 use super::mask::Mask;
 
-/// Any value that starts with a digit, a hexadecimal letter or a name of the calendar, longest reading first.
-pub fn value(text: &[u8], at: usize) -> Option<(Mask, usize)> {
-    if let Some(end) = address::uuid(text, at) {
-        return Some((Mask::Uuid, end));
+/// Any value that starts at `at` with a digit or a letter, longest reading first. `word` is the length of the word there.
+pub fn value(text: &[u8], at: usize, word: usize) -> Option<(Mask, usize)> {
+    let first = *text.get(at)?;
+    if first.is_ascii_alphabetic() {
+        // Only what has a hexadecimal digit up front and goes on behind the word, or names of the calendar.
+        let goes_on = matches!(text.get(at + word), Some(b':' | b'-')) && first.is_ascii_hexdigit();
+        let value = if goes_on { address(text, at) } else { None };
+        return value.or_else(|| if word == 3 { Some((Mask::Time, calendar::time(text, at)?)) } else { None });
     }
-    if let Some(end) = address::mac(text, at) {
-        return Some((Mask::Mac, end));
+    if !first.is_ascii_digit() {
+        return None;
     }
-    if let Some(end) = address::ip4(text, at).or_else(|| ip6(text, at)) {
-        return Some((Mask::Ip, end));
+    if let Some(found) = address(text, at) {
+        return Some(found);
     }
     if let Some(end) = calendar::time(text, at) {
         return Some((Mask::Time, end));
@@ -30,6 +34,17 @@ pub fn value(text: &[u8], at: usize) -> Option<(Mask, usize)> {
         return Some((Mask::Hex, end));
     }
     quantity::quantity(text, at)
+}
+
+fn address(text: &[u8], at: usize) -> Option<(Mask, usize)> {
+    if let Some(end) = address::uuid(text, at) {
+        return Some((Mask::Uuid, end));
+    }
+    if let Some(end) = address::mac(text, at) {
+        return Some((Mask::Mac, end));
+    }
+    let end = address::ip4(text, at).or_else(|| ip6(text, at))?;
+    Some((Mask::Ip, end))
 }
 
 fn hex_literal(text: &[u8], at: usize) -> Option<usize> {
@@ -45,13 +60,22 @@ pub fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
 }
 
+/// Length of the word at `at`.
+pub fn word_length(text: &[u8], at: usize) -> usize {
+    run(text, at, usize::MAX, is_word)
+}
+
 fn is(text: &[u8], at: usize, byte: u8) -> bool {
     text.get(at) == Some(&byte)
 }
 
-/// No word goes on at `at`.
+/// No word goes on at `at`. A placeholder does: it stands for a value that touched.
 fn ends(text: &[u8], at: usize) -> bool {
-    !text.get(at).is_some_and(|byte| is_word(*byte))
+    match text.get(at) {
+        Some(b'<') => Mask::at(text, at).is_none(),
+        Some(byte) => !is_word(*byte),
+        None => true,
+    }
 }
 
 /// How many bytes from `at` satisfy `class`, counting no further than `limit`.
@@ -73,7 +97,7 @@ mod tests {
 
     #[track_caller]
     pub fn check(text: &str, expected: Option<(Mask, &str)>) {
-        let found = value(text.as_bytes(), 0).map(|(mask, end)| (mask, &text[..end]));
+        let found = value(text.as_bytes(), 0, word_length(text.as_bytes(), 0)).map(|(mask, end)| (mask, &text[..end]));
         assert_eq!(found, expected, "{text}");
     }
 
