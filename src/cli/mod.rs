@@ -1,1 +1,53 @@
 //! What can be typed? *Not here:* work (the rooms).
+
+mod args;
+mod place;
+mod check_config;
+mod explain;
+mod incidents;
+mod test_alert;
+mod components;
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::{CommandFactory, Parser};
+
+use crate::exit;
+
+pub use args::{Arguments, Command};
+
+/// Runs one command line. The result is the exit code, or an error for `exit::report`.
+///
+/// # Errors
+/// Whatever the command could not do; a [`exit::UsageError`] when it was asked wrongly.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // clap prints help and version through the same door; they are not mistakes.
+            let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
+            error.print()?;
+            return Ok(code);
+        }
+    };
+    let louder = i16::from(arguments.verbose) - i16::from(arguments.quiet);
+    match arguments.command {
+        Command::Watch(watch) => crate::daemon::watch(place::watch(watch, louder)?),
+        Command::CheckConfig(check) => check_config::run(&check),
+        Command::Explain(explain) => explain::run(&explain),
+        Command::Incidents(incidents) => incidents::run(incidents),
+        Command::TestAlert(test) => test_alert::run(&test),
+        Command::Components => components::run(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "logwren", &mut std::io::stdout());
+            Ok(exit::OK)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
+            std::io::stdout().write_all(&page)?;
+            Ok(exit::OK)
+        }
+    }
+}

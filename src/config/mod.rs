@@ -1,5 +1,241 @@
 //! What did the operator write, and is it right? *Not here:* defaults of a room (each room's Config).
+//!
+//! Three steps: [`read()`] raw text, [`Config::check`] what one room cannot see alone, build (daemon). The first two do no
+//! I/O beyond the files themselves, so `check-config` accepts exactly what `watch` accepts.
 
 mod read;
+mod rules;
+mod secrets;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
 
 pub use read::{Problem, Reading, read};
+pub use rules::load_rules;
+pub use secrets::resolve;
+
+use crate::model::{Period, SecretRef};
+use crate::source::{FilesConfig, Pattern};
+use crate::{batch, deliver, detect, judge, llm, parse, redact, route, source, telemetry, triage};
+
+/// Everything that can be configured. Unknown keys are errors.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where everything lives that survives a restart.
+    pub state_dir: PathBuf,
+    /// The operator's own rules: every `*.toml` in it, after the shipped ones. May be missing.
+    pub rules_dir: PathBuf,
+    pub sources: Sources,
+    pub parse: parse::Config,
+    pub batch: batch::Config,
+    pub detect: detect::Config,
+    pub judge: judge::Config,
+    pub llm: llm::Config,
+    pub redact: redact::Config,
+    pub severity_rules: Vec<triage::SeverityRule>,
+    pub incidents: Incidents,
+    pub routes: Vec<toml::Spanned<route::Route>>,
+    pub notifiers: deliver::Config,
+    pub log: telemetry::Config,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            state_dir: "/var/lib/logwren".into(),
+            rules_dir: "/etc/logwren/rules.d".into(),
+            sources: Sources::default(),
+            parse: parse::Config::default(),
+            batch: batch::Config::default(),
+            detect: detect::Config::default(),
+            judge: judge::Config::default(),
+            llm: llm::Config::default(),
+            redact: redact::Config::default(),
+            severity_rules: Vec::new(),
+            incidents: Incidents::default(),
+            routes: Vec::new(),
+            notifiers: deliver::Config::default(),
+            log: telemetry::Config::default(),
+        }
+    }
+}
+
+/// `[[sources.*]]`. A config that has any gets only those; without any, `/var/log` and the journal are watched.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sources {
+    pub files: Vec<FilesConfig>,
+    pub journald: Vec<source::JournalConfig>,
+}
+
+/// `[incidents]`: the life of an incident.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Incidents {
+    /// Quiet after so long without a line.
+    pub quiet_after: Period,
+    /// A quiet one is forgotten after so long; should it speak again, it is new.
+    pub forget_after: Period,
+}
+
+impl Default for Incidents {
+    fn default() -> Incidents {
+        let triage::Config { quiet_after, forget_after, severity_rules: _ } = triage::Config::default();
+        Incidents { quiet_after, forget_after }
+    }
+}
+
+impl Sources {
+    /// What a fresh host has.
+    pub fn everything() -> Sources {
+        Sources {
+            files: vec![files(vec![Pattern::path(Path::new("/var/log"))])],
+            journald: vec![source::JournalConfig::default()],
+        }
+    }
+
+    /// Files, directories and patterns as typed on a command line, and nothing else.
+    ///
+    /// # Errors
+    /// The first pattern that is none.
+    pub fn of_paths(paths: &[&String]) -> Result<Sources, String> {
+        let include = paths
+            .iter()
+            .map(|path| {
+                let typed = Path::new(path.as_str());
+                if typed.exists() || !path.contains(['*', '?', '[', '{']) {
+                    return Ok(Pattern::path(typed));
+                }
+                let absolute = std::path::absolute(typed).map_err(|error| format!("{path}: {error}"))?;
+                absolute.display().to_string().parse()
+            })
+            .collect::<Result<Vec<Pattern>, String>>()?;
+        Ok(Sources { files: if include.is_empty() { Vec::new() } else { vec![files(include)] }, journald: Vec::new() })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.journald.is_empty()
+    }
+}
+
+impl Config {
+    /// Reads and checks a config file.
+    ///
+    /// # Errors
+    /// Every mistake at once.
+    pub fn load(file: &Path) -> Result<Config, Vec<Problem>> {
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            vec![read::problem(&name, "", 0..0, String::new(), &format!("cannot be read: {error}"))]
+        })?;
+        Config::parse(&name, &text)
+    }
+
+    /// Checks the text of a config.
+    ///
+    /// # Errors
+    /// Every mistake at once, with its place in `file`.
+    pub fn parse(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
+        let Reading { value, mut problems } = read::<Config>(file, text);
+        match value {
+            Some(config) => {
+                problems.extend(config.between_rooms(file, text));
+                if problems.is_empty() { Ok(config) } else { Err(problems) }
+            }
+            None => Err(problems),
+        }
+    }
+
+    /// What is watched: the configured sources, or everything.
+    pub fn effective_sources(&self) -> Sources {
+        if self.sources.is_empty() { Sources::everything() } else { self.sources.clone() }
+    }
+
+    /// The part of triage, from the two places where it is written.
+    pub fn triage(&self) -> triage::Config {
+        triage::Config {
+            severity_rules: self.severity_rules.clone(),
+            quiet_after: self.incidents.quiet_after,
+            forget_after: self.incidents.forget_after,
+        }
+    }
+
+    /// Where the key of the configured backend is kept: file before credential before environment.
+    pub fn model_key(&self) -> SecretRef {
+        let gemini = &self.llm.gemini;
+        match (&gemini.api_key_file, &gemini.api_key_credential) {
+            (Some(file), _) => SecretRef::File(file.clone()),
+            (None, Some(credential)) => SecretRef::Credential(credential.clone()),
+            (None, None) => SecretRef::Env(gemini.api_key_env.clone()),
+        }
+    }
+
+    /// For `check-config`: what this config means, a line each.
+    pub fn describe(&self) -> Vec<String> {
+        let sources = self.effective_sources();
+        let mut lines = vec![format!("state in {}", self.state_dir.display())];
+        for files in &sources.files {
+            let patterns: Vec<&str> = files.include.iter().map(Pattern::as_str).collect();
+            lines.push(format!("files {}", patterns.join(", ")));
+        }
+        lines.extend(sources.journald.iter().map(|_| "the journal".to_owned()));
+        lines.push(match self.judge.mode {
+            judge::Mode::Off => "no model is asked".to_owned(),
+            judge::Mode::Templates | judge::Mode::Lines => {
+                format!("asks {} when there is a key in {}", self.llm.gemini.model, self.model_key())
+            }
+        });
+        lines.push(format!("{} routes, {} severity rules of your own", self.routes.len(), self.severity_rules.len()));
+        lines
+    }
+
+    /// Mistakes no room can see alone.
+    fn between_rooms(&self, file: &str, text: &str) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let names = self.notifiers.names();
+        for (at, name) in names.iter().enumerate() {
+            if names.iter().take(at).any(|earlier| earlier == name) {
+                let message = format!("two notifiers are called `{name}`; each needs a name of its own");
+                problems.push(read::problem(file, text, place_of(text, name), "notifiers".to_owned(), &message));
+            }
+        }
+        for (at, route) in self.routes.iter().enumerate() {
+            for name in &route.get_ref().notifiers {
+                if !names.contains(name) {
+                    let known: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+                    let message = if known.is_empty() {
+                        format!("unknown notifier `{name}`; the config has no [[notifiers.*]]")
+                    } else {
+                        format!("unknown notifier `{name}`, expected one of {}", known.join(", "))
+                    };
+                    let key = format!("routes[{at}].notifiers");
+                    problems.push(read::problem(file, text, within(text, route.span(), name), key, &message));
+                }
+            }
+        }
+        problems
+    }
+}
+
+fn files(include: Vec<Pattern>) -> FilesConfig {
+    FilesConfig { include, ..FilesConfig::default() }
+}
+
+/// Where a quoted word stands inside a span; the span itself when it cannot be found.
+fn within(text: &str, span: std::ops::Range<usize>, word: &str) -> std::ops::Range<usize> {
+    // The span of a `[[routes]]` element is its header: look from there on.
+    let rest = text.get(span.start..).unwrap_or_default();
+    let found = [format!("\"{word}\""), format!("'{word}'")].iter().filter_map(|quoted| rest.find(quoted)).min();
+    found.map_or(span.clone(), |at| span.start + at..span.start + at + word.len() + 2)
+}
+
+/// Where a name is given for the last time.
+fn place_of(text: &str, name: &str) -> std::ops::Range<usize> {
+    [format!("\"{name}\""), format!("'{name}'")]
+        .iter()
+        .filter_map(|quoted| text.rfind(quoted).map(|at| at..at + quoted.len()))
+        .next_back()
+        .unwrap_or(0..0)
+}

@@ -1,1 +1,146 @@
-//! How does the service live: start, watch, reload, stop? *Not here:* argument parsing (cli).
+//! How does the service live: start, watch, reload, stop? *Not here:* argument parsing (cli), the loop (driver).
+
+mod assemble;
+mod notices;
+mod signals;
+mod systemd;
+mod watchdog;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::sync::mpsc;
+
+use crate::config::Config;
+use crate::driver::{Control, Driver, Reload};
+use crate::{exit, telemetry};
+
+pub use assemble::{host_name, redactor, settings};
+use signals::{Wish, Wishes};
+
+/// What `watch` was asked for, already checked.
+pub struct Options {
+    pub config: Config,
+    /// Read again on SIGHUP.
+    pub config_file: Option<PathBuf>,
+    pub state_dir: Option<PathBuf>,
+    /// Lines from standard input, too.
+    pub stdin: bool,
+    /// `-v` minus `-q`.
+    pub louder: i16,
+}
+
+/// Runs until SIGTERM or SIGINT, or until every source has ended.
+///
+/// # Errors
+/// The state cannot be opened or written, or the config names something that is not there.
+pub fn watch(options: Options) -> anyhow::Result<u8> {
+    let mut log = options.config.log.clone();
+    log.level = log.level.shifted(options.louder);
+    telemetry::start(&log);
+    // Two workers: the loop, and the slow ends while a commit blocks it.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let result = runtime.block_on(serve(options));
+    // A read of standard input cannot be interrupted; do not wait for it.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(options: Options) -> anyhow::Result<u8> {
+    // First, so that a signal during start is not fatal to half-written state.
+    let mut wishes = Wishes::new().context("cannot catch signals")?;
+    let assembled = assemble::everything(&options)?;
+    for line in &assembled.greeting {
+        notices::say(line);
+    }
+    let driver = Driver::start(assembled.parts).context("cannot start watching")?;
+    systemd::ready();
+    let (control, told) = mpsc::channel(4);
+    let vitals = driver.vitals();
+    if let Some(limit) = systemd::watchdog_limit() {
+        tokio::spawn(watchdog::run(Arc::clone(&vitals), limit));
+    }
+    tokio::spawn(follow_status(driver.status()));
+    let running = tokio::spawn(driver.run(told));
+    tokio::pin!(running);
+    let finished = loop {
+        tokio::select! {
+            finished = &mut running => break finished,
+            wish = wishes.next() => match wish {
+                Wish::Reload => reload(&options, &control).await,
+                Wish::Drain => {
+                    systemd::stopping();
+                    tracing::info!("stopping: committing what was read, delivering what is due");
+                    // A closed channel means the driver has already returned.
+                    let _ = control.send(Control::Drain).await;
+                }
+            },
+        }
+    };
+    let last = finished
+        .context("the pipeline panicked")?
+        .context("the last lines could not be committed; they will be read again")?;
+    tracing::info!("stopped: {last}");
+    Ok(exit::OK)
+}
+
+/// Takes a new config when it is right; keeps the old one and says why when it is not.
+async fn reload(options: &Options, control: &mpsc::Sender<Control>) {
+    systemd::reloading();
+    match reloaded(options) {
+        Ok(reload) => {
+            // A closed channel means the driver is stopping.
+            let _ = control.send(Control::Reload(Box::new(reload))).await;
+            tracing::info!("reloaded");
+            systemd::status("reloaded");
+        }
+        Err(error) => {
+            tracing::error!("not reloaded, the old config stays: {error:#}");
+            systemd::status("reload failed: the old config stays; see the log");
+        }
+    }
+    systemd::ready();
+}
+
+fn reloaded(options: &Options) -> anyhow::Result<Reload> {
+    let Some(file) = &options.config_file else {
+        anyhow::bail!("started without --config, so there is nothing to read again");
+    };
+    let mut config = Config::load(file).map_err(|problems| {
+        for problem in &problems {
+            tracing::error!(
+                "{}:{}:{}: {}: {}",
+                problem.file,
+                problem.line,
+                problem.column,
+                problem.key,
+                problem.message
+            );
+        }
+        anyhow::anyhow!("{} mistakes in {}", problems.len(), file.display())
+    })?;
+    if let Some(state_dir) = &options.state_dir {
+        config.state_dir.clone_from(state_dir);
+    }
+    anyhow::ensure!(
+        config.state_dir == options.config.state_dir,
+        "state_dir cannot change while running ({} to {}); restart instead",
+        options.config.state_dir.display(),
+        config.state_dir.display()
+    );
+    assemble::reload(&config, options.stdin)
+}
+
+/// STATUS= for `systemctl status`, every few seconds at most.
+async fn follow_status(mut status: tokio::sync::watch::Receiver<crate::driver::Status>) {
+    while status.changed().await.is_ok() {
+        let text = status.borrow_and_update().to_string();
+        systemd::status(&text);
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    }
+}

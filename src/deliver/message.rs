@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use crate::model::inert::one_line;
 use super::settings::Redact;
+use crate::model::inert::one_line;
 use crate::model::{Alert, Category, Evidence, Fingerprint, IncidentState, JudgedBy, Level, Severity, Timestamp};
 use crate::redact::{ForPeople, Redactor};
 

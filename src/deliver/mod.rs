@@ -58,6 +58,17 @@ pub struct Config {
     pub stdout: Vec<StdoutConfig>,
 }
 
+impl Config {
+    /// The names of all notifiers, in the order of the tables.
+    pub fn names(&self) -> Vec<Arc<str>> {
+        let slack = self.slack.iter().map(|config| &config.name);
+        let webhook = self.webhook.iter().map(|config| &config.name);
+        let email = self.email.iter().map(|config| &config.name);
+        let stdout = self.stdout.iter().map(|config| &config.name);
+        slack.chain(webhook).chain(email).chain(stdout).cloned().collect()
+    }
+}
+
 /// Something that carries one message to people.
 ///
 /// An implementation makes one attempt a call, ends within its time limit, and may be called for several messages at

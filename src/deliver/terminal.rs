@@ -8,9 +8,9 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 
-use crate::model::inert::{clip, one_line};
 use super::settings::{self, Redact};
 use super::{Message, Notifier};
+use crate::model::inert::{clip, one_line};
 use crate::model::{DeliveryOutcome, IncidentState, Severity};
 
 /// Lines shown of an incident.

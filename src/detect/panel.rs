@@ -12,9 +12,17 @@ use crate::model::{Finding, Timestamp};
 pub struct Interest(pub u32);
 
 impl Interest {
+    /// Set beside the detectors' bits when one of them knows what the kind is.
+    const CLAIMED: u32 = 1 << 31;
+
     /// Nobody wants the lines: do not even build a [`Seen`].
     pub fn is_none(self) -> bool {
-        self.0 == 0
+        self.0 & !Interest::CLAIMED == 0
+    }
+
+    /// A rule knows what the kind is: nobody else need be asked about it.
+    pub fn claimed(self) -> bool {
+        self.0 & Interest::CLAIMED != 0
     }
 }
 
@@ -43,12 +51,15 @@ impl Detect {
                 interest.0 |= bit;
             }
         }
+        if claimed {
+            interest.0 |= Interest::CLAIMED;
+        }
         interest
     }
 
     /// For every other line of a kind whose interest is not none. The answer replaces the kind's interest.
     pub fn line(&mut self, interest: Interest, seen: &Seen<'_>, out: &mut Vec<Finding>) -> Interest {
-        let mut still = Interest::default();
+        let mut still = Interest(interest.0 & Interest::CLAIMED);
         for (bit, detector) in self.all_mut() {
             if interest.0 & bit != 0 && detector.line(seen, out) {
                 still.0 |= bit;

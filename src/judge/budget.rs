@@ -26,7 +26,14 @@ impl Budget {
 
     /// Whether a request of about `tokens` fits. Zero limits are none. Learned kinds get half of the day, so that
     /// what happens now can still be asked about.
-    pub fn has_room(&mut self, tokens: u64, daily_tokens: u64, daily_usd: f64, low_priority: bool, now: Timestamp) -> bool {
+    pub fn has_room(
+        &mut self,
+        tokens: u64,
+        daily_tokens: u64,
+        daily_usd: f64,
+        low_priority: bool,
+        now: Timestamp,
+    ) -> bool {
         self.turn(now);
         let share = if low_priority { 2 } else { 1 };
         let tokens_fit = daily_tokens == 0 || self.tokens.saturating_add(tokens) <= daily_tokens / share;

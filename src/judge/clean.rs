@@ -90,7 +90,10 @@ mod tests {
         check("![x](http://t.example/pixel.png) see www.evil.example", "x see [link removed]");
         check("open https://evil.example/a, then javascript:alert(1)", "open [link removed] then [link removed]");
         check("<script>alert(1)</script><img src=x onerror=y>ok", "alert(1)ok");
-        check("<IMG SRC=x>and <IP_3> at <IP:private> with <NUM> and <*>", "and <IP_3> at <IP:private> with <NUM> and <*>");
+        check(
+            "<IMG SRC=x>and <IP_3> at <IP:private> with <NUM> and <*>",
+            "and <IP_3> at <IP:private> with <NUM> and <*>",
+        );
         check("**bold** `code` # head", "bold code head");
         check("a\u{200b}b\u{202e}c\u{e0041}d\u{feff}", "abcd");
         check("run journalctl -u nginx", "run journalctl -u nginx");

@@ -138,9 +138,9 @@ fn item(config: &Config, question: &Question, id: u64) -> Value {
 /// One sample as it may leave; none when it would say no more than the template.
 fn example(samples: Samples, template: &str, evidence: &Evidence) -> Option<String> {
     match samples {
-        Samples::Masked => {
-            sample::masked(template, &evidence.line).filter(|sample| sample != template).map(|sample| clipped(&sample, MAX_SAMPLE_BYTES))
-        }
+        Samples::Masked => sample::masked(template, &evidence.line)
+            .filter(|sample| sample != template)
+            .map(|sample| clipped(&sample, MAX_SAMPLE_BYTES)),
         Samples::Redacted => Some(clipped(&evidence.line, MAX_SAMPLE_BYTES)),
     }
 }

@@ -11,9 +11,7 @@ use super::judge::{Cause, Flight, Group, Judge, undecided};
 use super::outcome::{Answer, TroubleKind};
 use super::prompt::PROMPT_VERSION;
 use super::reader::Item;
-use crate::model::{
-    Completion, Fact, JudgeFailure, Judged, KindId, Severity, Timestamp, Verdict, VerdictRow, clip,
-};
+use crate::model::{Completion, Fact, JudgeFailure, Judged, KindId, Severity, Timestamp, Verdict, VerdictRow, clip};
 use crate::redact::Restore;
 
 /// A single question that a backend failed on is asked once more after this.

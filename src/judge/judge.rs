@@ -17,10 +17,7 @@ use super::outcome::{Asked, Counts, HeldBack, Trouble, TroubleKind};
 use super::pause::Pauses;
 use super::prompt::{self, PROMPT_VERSION};
 use super::queue::Queue;
-use crate::model::{
-    Category, JudgeRequest, KindId, Prompt, Question, Severity, Timestamp,
-    Verdict, VerdictRow,
-};
+use crate::model::{Category, JudgeRequest, KindId, Prompt, Question, Severity, Timestamp, Verdict, VerdictRow};
 use crate::redact::{self, Redactor, Restore};
 
 /// An undecided kind is not asked about again before this.
@@ -341,17 +338,15 @@ impl Judge {
     }
 
     pub(super) fn saved(&self) -> String {
-        let saved = Saved {
-            budget: self.budget,
-            pause: self.pauses.lasting(),
-        };
+        let saved = Saved { budget: self.budget, pause: self.pauses.lasting() };
         serde_json::to_string(&saved).unwrap_or_default()
     }
 }
 
 /// What in a question looks like an instruction, also when it hides behind invisible characters.
 fn injection(question: &Question) -> Option<&'static str> {
-    document::texts(question).find_map(|text| redact::injection_like(text).or_else(|| redact::injection_like(&visible(text))))
+    document::texts(question)
+        .find_map(|text| redact::injection_like(text).or_else(|| redact::injection_like(&visible(text))))
 }
 
 pub(super) fn undecided(kind: KindId, reason: &str, by: &str, now: Timestamp) -> VerdictRow {

@@ -79,7 +79,8 @@ impl Queue {
 
     /// Takes up to `count` questions out of waiting, best first; they stay known. `with_low` lets learned ones in.
     pub fn take(&mut self, count: usize, with_low: bool) -> Vec<KindId> {
-        let best: Vec<Rank> = self.ready.iter().filter(|rank| with_low || !rank.low_priority).take(count).copied().collect();
+        let best: Vec<Rank> =
+            self.ready.iter().filter(|rank| with_low || !rank.low_priority).take(count).copied().collect();
         best.into_iter()
             .map(|rank| {
                 self.ready.remove(&rank);

@@ -264,7 +264,8 @@ mod tests {
 
     #[test]
     fn nothing_like_it() {
-        for text in ["", "null", "42", "\"normal\"", "[]", "{}", "[1,2]", r#"{"verdicts":7}"#, "I cannot help.", "{{{{"] {
+        for text in ["", "null", "42", "\"normal\"", "[]", "{}", "[1,2]", r#"{"verdicts":7}"#, "I cannot help.", "{{{{"]
+        {
             check(text, "none");
         }
         check(r#"{"verdicts":[]}"#, ": ; 0");

@@ -212,7 +212,8 @@ fn lines_mode_asks_about_single_lines() {
 fn redacted_samples_keep_values_but_no_personal_data() {
     let mut bed = Bed::new("samples = 'redacted'");
     let mut asked = question(0);
-    asked.samples[0].line = "login of bob@example.com from 8.8.8.8 on web1 with password=hunter22 took 12345 ms".to_owned();
+    asked.samples[0].line =
+        "login of bob@example.com from 8.8.8.8 on web1 with password=hunter22 took 12345 ms".to_owned();
     bed.judge.ask(asked, bed.now);
     let sent = bed.request().unwrap().prompt.user.as_str().to_owned();
     for secret in ["bob@example.com", "8.8.8.8", "hunter22", "web1"] {
@@ -296,7 +297,8 @@ fn verdicts_are_cleaned_and_restored() {
     let seen = item["examples"][0].as_str().unwrap();
     let pseudonym = &seen[seen.find('<').unwrap()..=seen.find('>').unwrap()];
     let mut reply = right_reply(&request);
-    let verdict = reply["verdicts"].as_array_mut().unwrap().iter_mut().find(|verdict| verdict["id"] == item["id"]).unwrap();
+    let verdict =
+        reply["verdicts"].as_array_mut().unwrap().iter_mut().find(|verdict| verdict["id"] == item["id"]).unwrap();
     *verdict = json!({"id": item["id"], "verdict": "ANOMALOUS", "confidence": 95, "severity": "apocalyptic", "category": "Security",
         "reason": format!("\u{1b}[1m{pseudonym} attacks, see https://evil.example"), "remediation": ["block it", "", "rm -rf /"]});
     let reply = reply.to_string();
@@ -327,7 +329,9 @@ fn what_is_left_out_is_asked_again_once() {
         let mut reply = right_reply(&request);
         reply["verdicts"].as_array_mut().unwrap().retain(|verdict| verdict["id"] != left_out);
         let answer = bed.end(request, Ok(completion(&reply.to_string())));
-        assert!(answer.facts.iter().any(|fact| matches!(fact, Fact::Question(question) if question.missed == round + 1)));
+        assert!(
+            answer.facts.iter().any(|fact| matches!(fact, Fact::Question(question) if question.missed == round + 1))
+        );
     }
     assert_eq!(bed.verdicts(3), "0:normal 1:undecided 2:normal");
     assert!(bed.request().is_none());

@@ -85,7 +85,9 @@ impl Client {
             output_tokens = end.usage.output_tokens,
             "{}: {}",
             self.name(),
-            end.result.as_ref().map_or_else(|failure| failure.to_string(), |answer| format!("answer of {}", answer.model)),
+            end.result
+                .as_ref()
+                .map_or_else(|failure| failure.to_string(), |answer| format!("answer of {}", answer.model)),
         );
         Judged {
             request: request.id,

@@ -89,7 +89,9 @@ pub async fn run(backend: &dyn LlmBackend, prompt: &Prompt, limit: &Limit, polic
             Again::Once => None,
             Again::Backoff => delays.next(),
             // Clients that were told the same moment must not all come back in the same millisecond.
-            Again::After(wait) if wait <= LONGEST_ORDERED_WAIT => Some(wait + policy.first_delay.mul_f64(fastrand::f64() / 2.0)),
+            Again::After(wait) if wait <= LONGEST_ORDERED_WAIT => {
+                Some(wait + policy.first_delay.mul_f64(fastrand::f64() / 2.0))
+            }
             Again::After(_) => None,
         };
         let wait = wait.filter(|wait| retries < policy.max_retries && started.elapsed() + *wait <= policy.budget);

@@ -1,1 +1,293 @@
 //! How does a line become effects? A synchronous state machine over the pure rooms. *Not here:* I/O and clocks (driver).
+//!
+//! ```text
+//! handle(input, now, effects)        next_deadline()
+//!   Lines  -> lines.rs    parse, mine, count, detect; into the batch
+//!   Judged -> asking.rs   batch to questions, replies to verdicts
+//!   any    -> telling.rs  findings to incidents, incidents to alerts, alerts to the outbox
+//! ```
+
+mod effects;
+mod clock;
+mod twins;
+mod kinds;
+mod lines;
+mod asking;
+mod telling;
+mod troubles;
+mod restore;
+mod explain;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use effects::{Effects, Input, Learned, Notice};
+pub use explain::Explanation;
+
+use crate::batch::Batch;
+use crate::detect::{Detect, RuleSet};
+use crate::judge::Judge;
+use crate::mine::Miner;
+use crate::model::{Fact, SourceEvent, Timestamp};
+use crate::redact::Redactor;
+use crate::route::{Outbox, Router};
+use crate::triage::Triage;
+use crate::{batch, detect, judge, mine, parse, route, triage};
+
+use kinds::Kinds;
+use lines::{Entry, SourceState};
+use twins::Twins;
+
+/// How long counters of kinds may differ from the store. Losing them costs counts, never lines or verdicts.
+const COUNTERS_EVERY: Duration = Duration::from_secs(30);
+
+/// Everything that config decides about the pipeline.
+pub struct Settings {
+    /// This host, for lines that name none.
+    pub host: Arc<str>,
+    /// Zone of stamps that carry none.
+    pub zone: jiff::tz::TimeZone,
+    /// Our own process: its lines never feed back.
+    pub own_pid: u32,
+    pub mine: mine::Config,
+    pub batch: batch::Config,
+    pub detect: detect::Config,
+    pub rules: RuleSet,
+    pub judge: judge::Config,
+    /// The backend's budget for one answer: decides how many questions a request carries.
+    pub max_output_tokens: u32,
+    /// Why no model is asked at all (`no key`), shown in alerts; `None` when one is.
+    pub no_judge: Option<Arc<str>>,
+    pub triage: triage::Config,
+    pub route: route::Config,
+    /// Names of the configured notifiers.
+    pub notifiers: Vec<Arc<str>>,
+    pub redactor: Arc<Redactor>,
+    /// For nonces, random ids and the keyed hash of the shape table.
+    pub seed: u64,
+}
+
+/// The whole decision path of one host, from line blocks to effects.
+pub struct Pipeline {
+    context: parse::Context,
+    own_pid: u32,
+    /// By name of origin.
+    sources: HashMap<Arc<str>, SourceState>,
+    miner: Miner,
+    kinds: Kinds,
+    twins: Twins,
+    detect: Detect,
+    batch: Batch<Entry>,
+    judge: Judge,
+    no_judge: Option<Arc<str>>,
+    redactor: Arc<Redactor>,
+    triage: Triage,
+    router: Router,
+    outbox: Outbox,
+    /// A request token is free and nothing has been sent with it.
+    judge_ready: bool,
+    /// Novelty and rates are suspended until the baseline is complete.
+    learning: bool,
+    learned: Learned,
+    counters: Counters,
+    /// When counters of kinds were last written.
+    counters_at: Timestamp,
+    /// Newest event time, for detectors that wait.
+    event_time: Timestamp,
+    random: SplitMix,
+}
+
+/// What happened to lines, for honesty. Since the process started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counters {
+    pub lines: u64,
+    /// Invalid UTF-8 replaced.
+    pub lossy: u64,
+    /// Cut at the line cap.
+    pub truncated: u64,
+    /// Did not match the format of their source.
+    pub fallback: u64,
+    /// Already counted from another source.
+    pub twins: u64,
+    /// Our own log lines.
+    pub own: u64,
+    /// Places where lines were or may have been lost.
+    pub gaps: u64,
+    pub findings: u64,
+    pub alerts: u64,
+    pub questions: u64,
+}
+
+impl Pipeline {
+    /// An empty pipeline; `restore` fills it.
+    pub fn new(settings: Settings) -> Pipeline {
+        let Settings {
+            host,
+            zone,
+            own_pid,
+            mine,
+            batch,
+            detect,
+            rules,
+            judge,
+            max_output_tokens,
+            no_judge,
+            triage,
+            route,
+            notifiers,
+            redactor,
+            seed,
+        } = settings;
+        let threshold = judge.confidence_threshold;
+        Pipeline {
+            context: parse::Context { zone, host },
+            own_pid,
+            sources: HashMap::new(),
+            miner: Miner::new(&mine, seed),
+            kinds: Kinds::default(),
+            twins: Twins::default(),
+            detect: Detect::new(&detect, rules),
+            batch: Batch::new(batch),
+            judge: Judge::new(&judge, max_output_tokens),
+            no_judge,
+            redactor,
+            triage: Triage::new(&triage, threshold),
+            router: Router::new(&route, &notifiers),
+            outbox: Outbox::default(),
+            judge_ready: false,
+            learning: true,
+            learned: Learned::default(),
+            counters: Counters::default(),
+            counters_at: Timestamp::EPOCH,
+            event_time: Timestamp::EPOCH,
+            random: SplitMix(seed),
+        }
+    }
+
+    /// Takes one input and appends what should be done about it. `now` never runs backwards by more than clocks do.
+    pub fn handle(&mut self, input: Input<'_>, now: Timestamp, out: &mut Effects) {
+        match input {
+            Input::Lines(block) => self.lines(block, now, out),
+            Input::Source(event) => self.source_event(event, now, out),
+            Input::Learned => self.finish_learning(now, out),
+            Input::Tick => {}
+            Input::JudgeReady => self.judge_ready = true,
+            Input::Judged(judged) => self.judged(judged, now, out),
+            Input::Delivered(delivery) => self.delivered(&delivery, now, out),
+            Input::Reload(settings) => self.reload(*settings),
+            Input::Drain => {
+                // A reply would come too late: leave the questions to the next start.
+                self.judge_ready = false;
+                let entries = self.batch.flush();
+                self.ask(entries, now, out);
+                self.write_counters(now, out);
+            }
+        }
+        self.settle(now, out);
+    }
+
+    /// When `handle(Tick)` has something to do although nothing else happens.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let counters = self.kinds.any_dirty().then(|| self.counters_at.saturating_add(COUNTERS_EVERY));
+        [
+            self.batch.deadline(),
+            self.judge.next_deadline(),
+            self.triage.next_deadline(),
+            self.router.next_deadline(),
+            self.outbox.next_deadline(),
+            counters,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    pub fn learning(&self) -> bool {
+        self.learning
+    }
+
+    /// Templates known now.
+    pub fn templates(&self) -> usize {
+        self.miner.templates().count()
+    }
+
+    /// Questions that wait for the judge, and why nothing is asked now.
+    pub fn waiting_questions(&self, now: Timestamp) -> (usize, Option<String>) {
+        let why = self.no_judge.as_deref().map(str::to_owned).or_else(|| self.judge.paused(now).map(str::to_owned));
+        (self.judge.waiting(now), why)
+    }
+
+    /// The model is being asked right now.
+    pub fn asking(&self) -> bool {
+        self.judge.in_flight() > 0
+    }
+
+    /// Attempts to deliver that have not ended.
+    pub fn deliveries_under_way(&self) -> usize {
+        self.outbox.in_flight()
+    }
+
+    /// Alerts not yet delivered.
+    pub fn undelivered(&self) -> usize {
+        self.outbox.len()
+    }
+
+    fn reload(&mut self, settings: Settings) {
+        let threshold = settings.judge.confidence_threshold;
+        self.context = parse::Context { zone: settings.zone, host: settings.host };
+        self.batch.reload(settings.batch);
+        self.detect.set_rules(settings.rules);
+        self.judge.reload(&settings.judge, settings.max_output_tokens);
+        self.no_judge = settings.no_judge;
+        self.redactor = settings.redactor;
+        self.triage.reload(&settings.triage, threshold);
+        self.router.reload(&settings.route, &settings.notifiers);
+        // New rules look at each kind once more, with its next line.
+        self.kinds.begin_again();
+    }
+
+    fn source_event(&mut self, event: SourceEvent, now: Timestamp, out: &mut Effects) {
+        match event {
+            SourceEvent::Gap { origin, reason, lost } => {
+                self.counters.gaps += 1;
+                self.gap(&origin, &reason, lost, now, out);
+                out.notices.push(Notice::Gap { origin, reason, lost });
+            }
+            SourceEvent::Unreadable { origin, error, fix } => {
+                out.notices.push(Notice::Unreadable { origin, error, fix })
+            }
+            SourceEvent::Readable { origin } => out.notices.push(Notice::Readable { origin }),
+            SourceEvent::Skipped { origin, bytes } => out.notices.push(Notice::Skipped { origin, bytes }),
+            // The driver adds these up over all sources and says `Input::Learned`.
+            SourceEvent::Learned { .. } | SourceEvent::Ended { .. } => {}
+        }
+    }
+
+    /// Counters of kinds and state of detectors, on the way to the store.
+    fn write_counters(&mut self, now: Timestamp, out: &mut Effects) {
+        self.counters_at = now;
+        out.facts.extend(self.kinds.take_dirty().into_iter().map(Fact::Kind));
+        for (name, json) in self.detect.states() {
+            out.facts.push(Fact::State { name, json });
+        }
+    }
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): enough for nonces and jitter, and replayable from its seed.
+#[derive(Clone, Debug)]
+pub(crate) struct SplitMix(u64);
+
+impl SplitMix {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}

@@ -53,6 +53,17 @@ impl Outbox {
         self.rows.is_empty()
     }
 
+    /// Attempts that have not ended.
+    pub fn in_flight(&self) -> usize {
+        self.rows.values().filter(|row| row.in_flight_since.is_some()).count()
+    }
+
+    /// Who an undelivered alert is for.
+    pub fn notifier(&self, alert: &str) -> Option<Arc<str>> {
+        let (alert, created) = self.created.get_key_value(alert)?;
+        self.rows.get(&(*created, Arc::clone(alert))).map(|row| Arc::clone(&row.alert.notifier))
+    }
+
     /// Takes an alert in. The facts must be durable before [`Outbox::due`] hands it out. An id that is already there
     /// changes nothing. When too many wait, the oldest of the least severe becomes a dead letter.
     pub fn push(&mut self, alert: Alert, now: Timestamp) -> Vec<Fact> {

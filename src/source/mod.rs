@@ -14,6 +14,15 @@ pub use outlet::{Closed, FromSource, Outlet, Pulse};
 pub use split::{MAX_BLOCK_BYTES, MAX_LINE_BYTES, Splitter};
 pub use stdin::Stdin;
 
+use crate::registry::Component;
+
+/// Every source there is.
+pub const COMPONENTS: &[Component] = &[
+    Component { role: "source", name: "files", does: "follows files by name, directory and pattern through rotation" },
+    Component { role: "source", name: "journal", does: "follows the systemd journal through journalctl" },
+    Component { role: "source", name: "stdin", does: "reads standard input until it ends" },
+];
+
 use crate::model::Position;
 
 /// Something that lines come from. One file and one registry line each.
@@ -23,8 +32,9 @@ pub trait Source: Send {
 
     /// Fixes where every stream stands, before READY: known positions are resumed; with `read_from = "end"` what is
     /// already there only teaches. Returns the positions to commit now. Hands over no lines and never fails: what
-    /// cannot be opened is reported by `run` and retried there.
-    fn open(&mut self, known: &[Position]) -> Vec<Position>;
+    /// cannot be opened is reported by `run` and retried there. `relearn`: the baseline was never completed, so what was
+    /// there at the first start of a resumed stream teaches once more.
+    fn open(&mut self, known: &[Position], relearn: bool) -> Vec<Position>;
 
     /// Hands over the learning pass (in the background of live lines), then live lines until `outlet.stopped()`.
     /// Blocks; runs on a thread of its own. Never drops a line: a full outlet makes it wait. Calls `outlet.beat()` at

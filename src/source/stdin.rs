@@ -39,7 +39,7 @@ impl Source for Stdin {
         "stdin"
     }
 
-    fn open(&mut self, _known: &[Position]) -> Vec<Position> {
+    fn open(&mut self, _known: &[Position], _relearn: bool) -> Vec<Position> {
         Vec::new()
     }
 

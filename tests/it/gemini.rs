@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use logwren::judge::{self, Asked, Judge};
 use logwren::llm::{self, Client};
-use logwren::model::{
-    Evidence, JudgeRequest, Judged, Kind, Level, Question, TemplateId, Timestamp, Verdict,
-};
+use logwren::model::{Evidence, JudgeRequest, Judged, Kind, Level, Question, TemplateId, Timestamp, Verdict};
 use logwren::redact::{self, Redactor};
 use secrecy::SecretString;
 

@@ -77,7 +77,8 @@ impl Config {
     /// When both a credential and a file are named, or a name cannot be one.
     pub fn key(&self) -> Result<Option<SecretRef>, String> {
         let (credential, file) = (self.api_key_credential.clone(), self.api_key_file.clone());
-        let env = (credential.is_none() && file.is_none() && !self.api_key_env.is_empty()).then(|| self.api_key_env.clone());
+        let env =
+            (credential.is_none() && file.is_none() && !self.api_key_env.is_empty()).then(|| self.api_key_env.clone());
         SecretRef::choose("api_key", env, credential, file)
     }
 

@@ -71,9 +71,10 @@ fn bad_request(error: &ApiError, reason: String) -> (Again, JudgeFailure) {
     const SIZE: &[&str] = &["token count", "number of tokens", "too long", "too large", "payload size"];
     const FIELD: &[&str] = &["Invalid JSON payload", "Unknown name", "Invalid value at", "not supported", "eadline"];
     let says = |words: &[&str]| words.iter().any(|word| error.message.contains(word));
-    let key_invalid = error.details.iter().any(|detail| {
-        detail.get("reason").and_then(Value::as_str).is_some_and(|reason| reason.starts_with("API_KEY"))
-    });
+    let key_invalid = error
+        .details
+        .iter()
+        .any(|detail| detail.get("reason").and_then(Value::as_str).is_some_and(|reason| reason.starts_with("API_KEY")));
     if key_invalid || says(KEY) || error.status == "FAILED_PRECONDITION" {
         (Again::No, JudgeFailure::Stop { reason })
     } else if says(SIZE) {
@@ -203,7 +204,8 @@ mod tests {
 
     #[test]
     fn quotas() {
-        let day = r#"{"violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier","quotaValue":"20"}]}"#;
+        let day =
+            r#"{"violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier","quotaValue":"20"}]}"#;
         let minute = r#"{"violations":[{"quotaId":"GenerateRequestsPerMinutePerProject"}]}"#;
         let info = r#"{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"2s"}"#;
         assert!(verdict(429, &body("RESOURCE_EXHAUSTED", "x", day)).ends_with(", No"));

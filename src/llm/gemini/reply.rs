@@ -46,9 +46,7 @@ fn judge_end(finish: &str, block: Option<&str>, has_text: bool) -> Option<(Again
     }
     match finish {
         "SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "LANGUAGE" | "MODEL_ARMOR"
-        | "ESCALATION" => {
-            Some((Again::No, JudgeFailure::Blocked { reason: format!("blocked the answer: {finish}") }))
-        }
+        | "ESCALATION" => Some((Again::No, JudgeFailure::Blocked { reason: format!("blocked the answer: {finish}") })),
         "MAX_TOKENS" => {
             let reason = "the answer did not fit into max_output_tokens".to_owned();
             Some((Again::No, JudgeFailure::Split { reason }))
@@ -117,7 +115,10 @@ mod tests {
         check("null", &format!("{empty}`)"));
         check(r#"{"candidates":[]}"#, &format!("{empty}`)"));
         check(r#"{"candidates":[{"content":{"role":"model"},"finishReason":"STOP"}]}"#, &format!("{empty}STOP`)"));
-        check(r#"{"candidates":[{"content":{"parts":[{"text":""}]},"finishReason":"STOP"}]}"#, &format!("{empty}STOP`)"));
+        check(
+            r#"{"candidates":[{"content":{"parts":[{"text":""}]},"finishReason":"STOP"}]}"#,
+            &format!("{empty}STOP`)"),
+        );
         check(r#"{"candidates":[{"finishReason":"OTHER"}]}"#, &format!("{empty}OTHER`)"));
         check(
             r#"{"candidates":[{"content":{"parts":[{"text":"hm","thought":true}]},"finishReason":"MAX_TOKENS"}]}"#,

@@ -97,8 +97,9 @@ impl Source for Files {
         "files"
     }
 
-    fn open(&mut self, known: &[Position]) -> Vec<Position> {
+    fn open(&mut self, known: &[Position], relearn: bool) -> Vec<Position> {
         let now = self.now();
+        let _ = relearn;
         self.tailer.open(known, now)
     }
 

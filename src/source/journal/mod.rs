@@ -138,13 +138,14 @@ impl Source for Journal {
         "journal"
     }
 
-    fn open(&mut self, known: &[Position]) -> Vec<Position> {
+    fn open(&mut self, known: &[Position], relearn: bool) -> Vec<Position> {
         let place =
             known.iter().find(|position| position.stream == self.stream).and_then(|position| match &position.at {
                 Place::JournalV1(place) => Some(place.clone()),
                 Place::FileV1(_) | Place::StdinV1 { .. } => None,
             });
         if let Some(place) = place {
+            self.learn_up_to = relearn.then(|| place.clone());
             self.start = Some(Start::After(place));
         } else if self.config.read_from == ReadFrom::Beginning {
             self.start = Some(Start::Head);

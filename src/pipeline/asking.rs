@@ -1,0 +1,171 @@
+//! From a batch to questions, from replies to verdicts. Asks each kind once; what a rule knows is not asked.
+
+use crate::judge::{self, Asked, HeldBack};
+use crate::model::{Evidence, Fact, Finding, Judged, Question, Timestamp, Verdict};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::kinds::{Answer, KindState};
+use super::lines::Entry;
+use super::{Effects, Pipeline};
+
+/// Lines of one kind and host inside one batch.
+#[derive(Default)]
+struct Collapsed {
+    count: u64,
+    last: Timestamp,
+    evidence: Vec<Evidence>,
+}
+
+impl Pipeline {
+    /// A flushed batch: lines collapse to kinds; known ones are answered from the cache, the rest become questions.
+    pub(super) fn ask(&mut self, entries: Vec<Entry>, now: Timestamp, out: &mut Effects) {
+        let mut kinds: BTreeMap<(u32, Arc<str>), Collapsed> = BTreeMap::new();
+        for entry in entries {
+            let collapsed = kinds.entry((entry.kind, entry.host)).or_default();
+            collapsed.count += 1;
+            collapsed.last = collapsed.last.max(entry.time);
+            if collapsed.evidence.len() < Finding::MAX_EVIDENCE {
+                collapsed.evidence.extend(entry.evidence.map(|evidence| *evidence));
+            }
+        }
+        let mut findings = Vec::new();
+        for ((index, host), collapsed) in kinds {
+            let Some(state) = self.kinds.get_mut(index) else { continue };
+            if state.told {
+                let newest = collapsed.evidence.last();
+                match self.triage.lines(&host, state.id, collapsed.count, collapsed.last, newest, now) {
+                    Some(outcome) => self.moved_on(outcome.incident, outcome.change, now, out),
+                    None => state.told = false,
+                }
+            }
+            let Some(state) = self.kinds.get(index) else { continue };
+            match state.answer {
+                Answer::Queued | Answer::Settled => {}
+                Answer::Anomalous => {
+                    let question = self.question_about(state, collapsed, false);
+                    findings.extend(self.judge.verdict(state.id).and_then(|row| judge::finding(&question, row)));
+                }
+                Answer::None => self.question(index, collapsed, false, now, &mut findings, out),
+            }
+        }
+        self.tell(findings, now, out);
+    }
+
+    /// Queues one kind, unless a rule speaks for it or it has its answer.
+    fn question(
+        &mut self,
+        index: u32,
+        collapsed: Collapsed,
+        low_priority: bool,
+        now: Timestamp,
+        findings: &mut Vec<Finding>,
+        out: &mut Effects,
+    ) {
+        let Some(state) = self.kinds.get(index) else { return };
+        let ruled = state.ruled;
+        let question = self.question_about(state, collapsed, low_priority);
+        let asked = if ruled { Asked::Standing } else { self.judge.ask(question.clone(), now) };
+        let answer = match asked {
+            Asked::Queued => {
+                self.counters.questions += 1;
+                out.facts.push(Fact::Question(question));
+                out.urgent |= !low_priority;
+                Answer::Queued
+            }
+            Asked::Known => Answer::Queued,
+            Asked::Standing | Asked::Off => Answer::Settled,
+            // Asked again with a later batch.
+            Asked::Full => Answer::None,
+            Asked::HeldBack(held) => {
+                self.held_back(*held, findings, out);
+                Answer::Settled
+            }
+        };
+        if let Some(state) = self.kinds.get_mut(index) {
+            state.answer = answer;
+            if answer != Answer::None {
+                state.sample = None;
+            }
+        }
+    }
+
+    fn question_about(&self, state: &KindState, collapsed: Collapsed, low_priority: bool) -> Question {
+        let mut samples = collapsed.evidence;
+        if samples.is_empty() {
+            samples.extend(state.sample.as_deref().cloned());
+        }
+        let host = samples.first().map_or(&self.context.host, |sample| &sample.host).to_string();
+        Question {
+            id: state.id,
+            kind: state.kind.clone(),
+            template: self.miner.text(state.kind.template).unwrap_or_default().to_owned(),
+            host,
+            count: collapsed.count.max(1),
+            first_seen: samples.first().map_or(state.first_seen, |sample| sample.time),
+            last_seen: samples.last().map_or(state.last_seen, |sample| sample.time),
+            samples,
+            low_priority,
+            missed: 0,
+            not_before: None,
+        }
+    }
+
+    /// Text that speaks to a model is not sent; that somebody wrote it is a finding.
+    pub(super) fn held_back(&mut self, held: HeldBack, findings: &mut Vec<Finding>, out: &mut Effects) {
+        out.facts.push(Fact::QuestionClosed(held.question.id));
+        out.facts.push(Fact::Verdict(held.row));
+        findings.push(held.finding);
+    }
+
+    /// Learning is over: what the baseline holds is asked about too, behind everything live.
+    pub(super) fn ask_about_baseline(&mut self, now: Timestamp, out: &mut Effects) {
+        let mut findings = Vec::new();
+        for index in 0..self.kinds.len() as u32 {
+            let unasked = self.kinds.get(index).is_some_and(|state| state.learned && state.answer == Answer::None);
+            if unasked {
+                self.question(index, Collapsed::default(), true, now, &mut findings, out);
+            }
+        }
+        self.tell(findings, now, out);
+    }
+
+    /// One request to the model has ended, one way or another.
+    pub(super) fn judged(&mut self, judged: Judged, now: Timestamp, out: &mut Effects) {
+        let reply = self.judge.answer(judged, now);
+        out.facts.extend(reply.facts);
+        let mut findings = Vec::new();
+        for (question, row) in reply.verdicts {
+            let Some(state) = self.kinds.by_kind_mut(&question.kind) else { continue };
+            state.answer = match row.verdict {
+                Verdict::Anomalous => Answer::Anomalous,
+                Verdict::Normal | Verdict::Watch | Verdict::Undecided => Answer::Settled,
+            };
+            if let Some(mut finding) = judge::finding(&question, &row) {
+                // Only ever seen in the baseline: worth a line in the digest, not an alert.
+                finding.learning = question.low_priority && state.live_count == 0;
+                findings.push(finding);
+            }
+        }
+        for trouble in reply.troubles {
+            findings.push(self.trouble(&trouble, now, out));
+        }
+        self.tell(findings, now, out);
+    }
+
+    /// Forms a request when one may go. Its questions are durable: they are in the store or in these very effects.
+    pub(super) fn request(&mut self, now: Timestamp, out: &mut Effects) {
+        if !self.judge_ready || out.judge.is_some() || self.no_judge.is_some() {
+            return;
+        }
+        let random = &mut self.random;
+        if let Some(request) = self.judge.request(now, &mut || random.next(), &self.redactor) {
+            self.judge_ready = false;
+            out.judge = Some(request);
+            out.urgent = true;
+        }
+        let troubles = self.judge.take_troubles();
+        let findings = troubles.iter().map(|trouble| self.trouble(trouble, now, out)).collect();
+        self.tell(findings, now, out);
+    }
+}

@@ -1,0 +1,82 @@
+//! What would happen to one line, for `logwren explain`. Changes nothing that lasts.
+
+use std::sync::Arc;
+
+use crate::detect::{Seen, View};
+use crate::mine::Miner;
+use crate::model::{Header, Kind, Medium, Phase, Timestamp, VerdictRow};
+use crate::parse::{Format, Plan};
+
+use super::Pipeline;
+
+/// Every room's view of one line.
+#[derive(Debug)]
+pub struct Explanation<'a> {
+    pub header: Header<'a>,
+    /// The message with typed masks.
+    pub masked: String,
+    /// The template it belongs to.
+    pub template: String,
+    pub kind: Kind,
+    /// Lines of this kind so far; 0 when it is new.
+    pub known: u64,
+    pub views: Vec<View>,
+    pub verdict: Option<VerdictRow>,
+    /// Exactly what a model would be shown of the line.
+    pub for_model: String,
+    /// Exactly what an alert would show of the line.
+    pub for_people: String,
+}
+
+impl Pipeline {
+    /// Explains a line as if it came now from a source of this medium and format.
+    pub fn explain<'a>(
+        &mut self,
+        line: &'a [u8],
+        medium: Medium,
+        format: Option<Format>,
+        now: Timestamp,
+    ) -> Explanation<'a> {
+        let header = Plan::new(medium, format).parse(line, now, &self.context);
+        let mined = self.miner.mine(&header.message);
+        let template = self.miner.text(mined.template).unwrap_or_default().to_owned();
+        let kind = Kind {
+            program: Arc::from(&*header.program),
+            level: header.level.unwrap_or_default(),
+            template: mined.template,
+        };
+        let known = self.kinds.find(&kind).map_or(0, |state| state.count);
+        let host = header.host.as_deref().map_or_else(|| Arc::clone(&self.context.host), Arc::from);
+        let origin: Arc<str> = "explain".into();
+        let nearest = self.miner.nearest(&header.message).map(|(_, text)| text);
+        let views = self.detect.explain(&Seen {
+            kind: &kind,
+            kind_id: kind.id(),
+            template_text: &template,
+            message: &header.message,
+            unit: header.unit.as_deref(),
+            pid: header.pid,
+            host: &host,
+            time: header.time.unwrap_or(now),
+            origin: &origin,
+            offset: 0,
+            phase: Phase::Live,
+            new_template: known == 0,
+            new_kind: known == 0,
+            known_level: None,
+            count: known + 1,
+            nearest,
+        });
+        Explanation {
+            masked: Miner::mask(&header.message),
+            verdict: self.judge.verdict(kind.id()).cloned(),
+            for_model: self.redactor.batch().text(&header.message),
+            for_people: self.redactor.for_people(&header.message).as_str().to_owned(),
+            header,
+            template,
+            kind,
+            known,
+            views,
+        }
+    }
+}

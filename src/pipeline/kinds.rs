@@ -1,0 +1,296 @@
+//! Every kind of line this host has said, with what was decided about it once. Counts; decides nothing.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::detect::Interest;
+use crate::model::{Evidence, Kind, KindId, KindRow, Level, Phase, TemplateId, Timestamp};
+
+/// Most kinds kept apart. Program names are log text, so somebody else decides how many there are: what comes beyond
+/// this is filed under the program [`OTHERS`].
+const MAX_KINDS: usize = 20_000;
+/// Stands for the programs that came after the table was full.
+const OTHERS: &str = "(others)";
+
+/// What is known of one kind.
+#[derive(Debug)]
+pub struct KindState {
+    pub id: KindId,
+    pub kind: Kind,
+    pub count: u64,
+    pub live_count: u64,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    /// Part of the baseline.
+    pub learned: bool,
+    /// Detectors have seen it in this process; false after a restart, so that they remember their flags again.
+    pub began: bool,
+    pub interest: Interest,
+    /// A rule speaks for it: no model needs to be asked.
+    pub ruled: bool,
+    /// Somebody made a finding of it in this process: an incident may speak of it.
+    pub told: bool,
+    pub answer: Answer,
+    /// Its first line, for the question. Dropped once answered.
+    pub sample: Option<Box<Evidence>>,
+    /// Differs from its row in the store.
+    pub dirty: bool,
+}
+
+/// The judge's word, as far as the path of a line needs it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    None,
+    Queued,
+    /// Normal, watch or undecided: nothing to say about each line.
+    Settled,
+    Anomalous,
+}
+
+impl KindState {
+    pub fn row(&self) -> KindRow {
+        KindRow {
+            kind: self.kind.clone(),
+            learned: self.learned,
+            count: self.count,
+            first_seen: self.first_seen,
+            last_seen: self.last_seen,
+        }
+    }
+}
+
+/// What [`Kinds::touch`] found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Touched {
+    pub index: u32,
+    pub new_kind: bool,
+    /// First time this program says this template, at any level.
+    pub new_template: bool,
+    /// Worst level at which this program had said the template before this line.
+    pub known_level: Option<Level>,
+}
+
+/// The table of kinds.
+#[derive(Debug, Default)]
+pub struct Kinds {
+    states: Vec<KindState>,
+    index: HashMap<Kind, u32>,
+    /// Worst level at which a program said a template: novelty regardless of level.
+    said: HashMap<(Arc<str>, TemplateId), Level>,
+    /// Shared names, so that a program's kinds share one string.
+    programs: HashSet<Arc<str>>,
+    /// Some state differs from its row.
+    any_dirty: bool,
+    /// Kinds filed under [`OTHERS`].
+    pub overflowed: u64,
+}
+
+impl Kinds {
+    pub fn restore(&mut self, rows: Vec<KindRow>) {
+        for row in rows {
+            let program = self.program(&row.kind.program);
+            let kind = Kind { program: Arc::clone(&program), ..row.kind };
+            let worst = self.said.entry((program, kind.template)).or_insert(kind.level);
+            *worst = kind.level.min(*worst);
+            self.insert(KindState {
+                id: kind.id(),
+                kind,
+                count: row.count,
+                live_count: 0,
+                first_seen: row.first_seen,
+                last_seen: row.last_seen,
+                learned: row.learned,
+                began: false,
+                interest: Interest::default(),
+                ruled: false,
+                told: true,
+                answer: Answer::None,
+                sample: None,
+                dirty: false,
+            });
+        }
+    }
+
+    /// Counts one line and says whether it is the first of its kind.
+    pub fn touch(
+        &mut self,
+        program: &str,
+        level: Level,
+        template: TemplateId,
+        time: Timestamp,
+        phase: Phase,
+    ) -> Touched {
+        let program = if self.states.len() < MAX_KINDS || self.programs.contains(program) {
+            self.program(program)
+        } else {
+            self.overflowed += 1;
+            self.program(OTHERS)
+        };
+        let kind = Kind { program, level, template };
+        let found = self.index.get(&kind).copied();
+        let known_level = match found {
+            Some(_) => Some(level),
+            None => self.hear(&kind),
+        };
+        let new_template = known_level.is_none();
+        let index = match found {
+            Some(index) => index,
+            None => self.insert(KindState {
+                id: kind.id(),
+                kind,
+                count: 0,
+                live_count: 0,
+                first_seen: time,
+                last_seen: time,
+                learned: phase == Phase::Learn,
+                began: false,
+                interest: Interest::default(),
+                ruled: false,
+                told: true,
+                answer: Answer::None,
+                sample: None,
+                dirty: true,
+            }),
+        };
+        if let Some(state) = self.states.get_mut(index as usize) {
+            state.count += 1;
+            state.first_seen = state.first_seen.min(time);
+            state.last_seen = state.last_seen.max(time);
+            state.dirty = true;
+            self.any_dirty = true;
+            match phase {
+                Phase::Learn => state.learned = true,
+                Phase::Live => state.live_count += 1,
+            }
+        }
+        Touched { index, new_kind: found.is_none(), new_template, known_level }
+    }
+
+    /// The lines of `gone` belong to `into` from now on: its kinds are known there already.
+    pub fn merge(&mut self, gone: TemplateId, into: TemplateId) {
+        let moved: Vec<(Kind, bool, Timestamp)> = self
+            .states
+            .iter()
+            .filter(|state| state.kind.template == gone)
+            .map(|state| (Kind { template: into, ..state.kind.clone() }, state.learned, state.first_seen))
+            .collect();
+        for (kind, learned, first_seen) in moved {
+            let phase = if learned { Phase::Learn } else { Phase::Live };
+            let touched = self.touch(&kind.program, kind.level, into, first_seen, phase);
+            if let Some(state) = self.get_mut(touched.index) {
+                state.count = state.count.saturating_sub(1);
+            }
+        }
+    }
+
+    pub fn get(&self, index: u32) -> Option<&KindState> {
+        self.states.get(index as usize)
+    }
+
+    pub fn get_mut(&mut self, index: u32) -> Option<&mut KindState> {
+        self.states.get_mut(index as usize)
+    }
+
+    pub fn find(&self, kind: &Kind) -> Option<&KindState> {
+        self.get(*self.index.get(kind)?)
+    }
+
+    pub fn by_kind_mut(&mut self, kind: &Kind) -> Option<&mut KindState> {
+        let index = *self.index.get(kind)?;
+        self.get_mut(index)
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut KindState> {
+        self.states.iter_mut()
+    }
+
+    pub fn len(&self) -> usize {
+        self.states.len()
+    }
+
+    pub fn any_dirty(&self) -> bool {
+        self.any_dirty
+    }
+
+    /// Detectors have to look at every kind once more.
+    pub fn begin_again(&mut self) {
+        for state in &mut self.states {
+            state.began = false;
+            state.ruled = false;
+        }
+    }
+
+    /// Rows that differ from the store; afterwards none does.
+    pub fn take_dirty(&mut self) -> Vec<KindRow> {
+        self.any_dirty = false;
+        self.states.iter_mut().filter_map(|state| std::mem::take(&mut state.dirty).then(|| state.row())).collect()
+    }
+
+    /// Remembers the worst level of a program's template; gives what it was before.
+    fn hear(&mut self, kind: &Kind) -> Option<Level> {
+        let key = (Arc::clone(&kind.program), kind.template);
+        let before = self.said.get(&key).copied();
+        self.said.insert(key, before.map_or(kind.level, |worst| worst.min(kind.level)));
+        before
+    }
+
+    fn program(&mut self, name: &str) -> Arc<str> {
+        match self.programs.get(name) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let name: Arc<str> = name.into();
+                self.programs.insert(Arc::clone(&name));
+                name
+            }
+        }
+    }
+
+    fn insert(&mut self, state: KindState) -> u32 {
+        let index = u32::try_from(self.states.len()).unwrap_or(u32::MAX);
+        self.index.insert(state.kind.clone(), index);
+        self.states.push(state);
+        index
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn touch(kinds: &mut Kinds, program: &str, level: Level, text: &str) -> (bool, bool) {
+        let touched = kinds.touch(program, level, TemplateId::of(text), Timestamp::from_seconds(1), Phase::Live);
+        (touched.new_kind, touched.new_template)
+    }
+
+    #[test]
+    fn a_kind_is_program_level_and_template() {
+        let mut kinds = Kinds::default();
+        assert_eq!(touch(&mut kinds, "sshd", Level::Info, "a"), (true, true));
+        assert_eq!(touch(&mut kinds, "sshd", Level::Info, "a"), (false, false));
+        assert_eq!(touch(&mut kinds, "sshd", Level::Err, "a"), (true, false));
+        assert_eq!(touch(&mut kinds, "cron", Level::Info, "a"), (true, true));
+        assert_eq!(kinds.take_dirty().len(), 3);
+        assert_eq!(kinds.take_dirty().len(), 0);
+    }
+
+    #[test]
+    fn restored_and_merged_kinds_are_not_new() {
+        let mut kinds = Kinds::default();
+        touch(&mut kinds, "sshd", Level::Info, "a");
+        let mut again = Kinds::default();
+        again.restore(kinds.take_dirty());
+        assert_eq!(touch(&mut again, "sshd", Level::Info, "a"), (false, false));
+        again.merge(TemplateId::of("a"), TemplateId::of("b"));
+        assert_eq!(touch(&mut again, "sshd", Level::Info, "b"), (false, false));
+    }
+
+    #[test]
+    fn invented_programs_do_not_grow_the_table() {
+        let mut kinds = Kinds::default();
+        for n in 0..MAX_KINDS + 1_000 {
+            touch(&mut kinds, &format!("p{n}"), Level::Info, "a");
+        }
+        assert_eq!(kinds.len(), MAX_KINDS + 1);
+        assert_eq!(kinds.overflowed, 1_000);
+    }
+}

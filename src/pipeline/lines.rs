@@ -1,0 +1,237 @@
+//! The path of a line: parse, mine, count, detect, into the batch. A known line touches counters and is forgotten.
+
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::Xxh3Default;
+
+use crate::detect::Seen;
+use crate::mine::{Change, Mined};
+use crate::model::{Evidence, Fact, Finding, Header, LineBlock, LineSpan, Origin, Phase, TemplateRow, Timestamp};
+use crate::parse::{Format, Plan};
+
+use super::clock::EventClock;
+use super::kinds::Answer;
+use super::{Effects, Pipeline};
+
+/// What is remembered of one source of lines.
+pub struct SourceState {
+    /// Small number for the twin table.
+    number: u32,
+    plan: Plan,
+    /// Learning and live lines of one source interleave: each has its own time.
+    learn_clock: EventClock,
+    live_clock: EventClock,
+}
+
+/// One line in the batch.
+#[derive(Debug)]
+pub struct Entry {
+    /// Index into the kinds.
+    pub kind: u32,
+    pub host: Arc<str>,
+    pub time: Timestamp,
+    /// Kept where somebody will want to show it: the kind is unanswered or known to be anomalous.
+    pub evidence: Option<Box<Evidence>>,
+}
+
+/// A line on its way, after parsing.
+struct Passing<'a> {
+    header: Header<'a>,
+    time: Timestamp,
+    host: Arc<str>,
+    span: LineSpan,
+}
+
+impl Pipeline {
+    pub(super) fn lines(&mut self, block: &LineBlock, now: Timestamp, out: &mut Effects) {
+        let number = self.sources.len() as u32;
+        // Out of the map while its lines pass: the plan borrows from the block, the rest from us.
+        let mut source =
+            self.sources.remove(&block.origin.name).unwrap_or_else(|| SourceState::new(&block.origin, number));
+        let reference = block.origin.written.unwrap_or(now);
+        source.plan.prime(block.lines().map(|(bytes, _)| bytes), reference, &self.context);
+        let mut findings = Vec::new();
+        for (bytes, span) in block.lines() {
+            let mut header = source.plan.parse(bytes, reference, &self.context);
+            header.notes.truncated |= span.truncated;
+            self.counters.lines += 1;
+            self.counters.lossy += u64::from(header.notes.lossy);
+            self.counters.truncated += u64::from(header.notes.truncated);
+            self.counters.fallback += u64::from(header.notes.fallback);
+            let clock = match block.phase {
+                Phase::Learn => &mut source.learn_clock,
+                Phase::Live => &mut source.live_clock,
+            };
+            let time = clock.at(header.time, now);
+            let host = match &header.host {
+                Some(host) if **host != *self.context.host => Arc::from(&**host),
+                _ => Arc::clone(&self.context.host),
+            };
+            let passing = Passing { header, time, host, span };
+            if self.passes(&passing, source.number, block.phase) {
+                self.line(&passing, &block.origin, block.phase, now, &mut findings, out);
+            }
+        }
+        if block.phase == Phase::Live {
+            self.detect.settle(self.event_time, &mut findings);
+        }
+        self.tell(findings, now, out);
+        if let Some(position) = &block.position {
+            out.moved(position.clone());
+        }
+        self.sources.insert(Arc::clone(&block.origin.name), source);
+    }
+
+    /// Our own lines and lines already counted from another source go no further.
+    fn passes(&mut self, passing: &Passing<'_>, source: u32, phase: Phase) -> bool {
+        let header = &passing.header;
+        if header.program == "logwren" && header.pid == Some(self.own_pid) {
+            self.counters.own += 1;
+            return false;
+        }
+        // Only syslog-like lines have twins: they name their program. Learning counts nothing twice that matters.
+        if phase == Phase::Live && !header.program.is_empty() {
+            let mut hash = Xxh3Default::new();
+            hash.update(passing.host.as_bytes());
+            hash.update(&[0]);
+            hash.update(header.program.as_bytes());
+            hash.update(&header.pid.unwrap_or(0).to_le_bytes());
+            hash.update(header.message.as_bytes());
+            if self.twins.is_twin(hash.digest(), source, passing.time) {
+                self.counters.twins += 1;
+                return false;
+            }
+        }
+        true
+    }
+
+    fn line(
+        &mut self,
+        passing: &Passing<'_>,
+        origin: &Arc<Origin>,
+        phase: Phase,
+        now: Timestamp,
+        findings: &mut Vec<Finding>,
+        out: &mut Effects,
+    ) {
+        let Passing { header, time, host, span } = passing;
+        let level = header.level.unwrap_or_default();
+        let mined = self.miner.mine(&header.message);
+        if let Some(Change::Merged { gone }) = mined.change {
+            self.kinds.merge(gone, mined.template);
+            for merge in self.miner.further_merges() {
+                self.kinds.merge(merge.gone, merge.into);
+            }
+        }
+        let touched = self.kinds.touch(&header.program, level, mined.template, *time, phase);
+        match phase {
+            Phase::Learn => {
+                self.learned.lines += 1;
+                self.learned.oldest = Some(self.learned.oldest.map_or(*time, |oldest| oldest.min(*time)));
+                self.learned.newest = Some(self.learned.newest.map_or(*time, |newest| newest.max(*time)));
+            }
+            Phase::Live => self.event_time = self.event_time.max(*time),
+        }
+        if mined.change.is_some() {
+            self.write_template(&mined, *time, out);
+        }
+        let Some(state) = self.kinds.get_mut(touched.index) else { return };
+
+        let begins = touched.new_kind || !state.began || mined.new_shape || mined.change.is_some();
+        if begins || !state.interest.is_none() {
+            let nearest = if touched.new_template { self.miner.nearest(&header.message) } else { None };
+            let seen = Seen {
+                kind: &state.kind,
+                kind_id: state.id,
+                template_text: self.miner.text(mined.template).unwrap_or_default(),
+                message: &header.message,
+                unit: header.unit.as_deref(),
+                pid: header.pid,
+                host,
+                time: *time,
+                origin: &origin.name,
+                offset: span.offset,
+                phase,
+                new_template: touched.new_template,
+                new_kind: touched.new_kind,
+                known_level: touched.known_level,
+                count: state.count,
+                nearest: nearest.map(|(_, text)| text),
+            };
+            let before = findings.len();
+            if begins {
+                state.interest = self.detect.begin(&seen, findings);
+                state.began = true;
+            } else {
+                state.interest = self.detect.line(state.interest, &seen, findings);
+            }
+            state.ruled |= state.interest.claimed();
+            state.told |= findings.len() > before;
+        }
+
+        let wants_evidence = match state.answer {
+            Answer::None => state.sample.is_none(),
+            Answer::Anomalous => true,
+            Answer::Queued | Answer::Settled => false,
+        };
+        let evidence = wants_evidence.then(|| {
+            Box::new(Evidence {
+                time: *time,
+                host: Arc::clone(host),
+                program: Arc::clone(&state.kind.program),
+                level,
+                origin: Arc::clone(&origin.name),
+                offset: span.offset,
+                line: Evidence::clip(&header.message),
+            })
+        });
+        if state.answer == Answer::None && state.sample.is_none() {
+            state.sample.clone_from(&evidence);
+        }
+        if phase == Phase::Live
+            && let Some(entries) =
+                self.batch.push(Entry { kind: touched.index, host: Arc::clone(host), time: *time, evidence }, now)
+        {
+            self.ask(entries, now, out);
+        }
+    }
+
+    fn write_template(&mut self, mined: &Mined, time: Timestamp, out: &mut Effects) {
+        let text = self.miner.text(mined.template).unwrap_or_default().to_owned();
+        out.facts.push(Fact::Template(TemplateRow {
+            id: mined.template,
+            text: text.clone(),
+            count: 0,
+            first_seen: time,
+            last_seen: time,
+            merged_into: None,
+        }));
+        let merged = match mined.change {
+            Some(Change::Merged { gone }) => Some((gone, mined.template)),
+            Some(Change::New | Change::Generalized) | None => None,
+        };
+        let further = self.miner.further_merges().iter().map(|merge| (merge.gone, merge.into));
+        for (gone, into) in merged.into_iter().chain(further.filter(|_| merged.is_some())) {
+            out.facts.push(Fact::Template(TemplateRow {
+                id: gone,
+                text: text.clone(),
+                count: 0,
+                first_seen: time,
+                last_seen: time,
+                merged_into: Some(into),
+            }));
+        }
+    }
+}
+
+impl SourceState {
+    fn new(origin: &Origin, number: u32) -> SourceState {
+        let forced = origin.format.as_deref().and_then(|name| Format::from_config(name).ok().flatten());
+        SourceState {
+            number,
+            plan: Plan::new(origin.medium, forced),
+            learn_clock: EventClock::default(),
+            live_clock: EventClock::default(),
+        }
+    }
+}
