@@ -176,7 +176,13 @@ struct Patterns {
 
 static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
     let compile = |list: &[(&'static str, &str)]| -> Option<Vec<(&'static str, Regex)>> {
-        list.iter().map(|(name, pattern)| Some((*name, Regex::new(pattern).ok()?))).collect()
+        list.iter()
+            .map(|(name, pattern)| {
+                // Words are what stands between spaces: far smaller programs than Unicode's word class.
+                let pattern = pattern.replace(r"\w+", "[^ ]+").replace(r"\b", r"(?-u:\b)");
+                Some((*name, Regex::new(&pattern).ok()?))
+            })
+            .collect()
     };
     Some(Patterns { markers: compile(MARKERS)?, phrases: compile(PHRASES)? })
 });
