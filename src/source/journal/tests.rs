@@ -150,7 +150,7 @@ fn known(number: u64) -> Position {
 /// Opens and runs until `enough`, then stops it and waits for its end.
 #[track_caller]
 fn run(mut journal: Journal, known: &[Position], enough: impl Fn(&Seen) -> bool) -> Seen {
-    journal.open(known);
+    journal.open(known, false);
     run_opened(journal, enough)
 }
 
@@ -207,7 +207,7 @@ fn what_was_there_teaches_and_the_rest_is_live() {
     if let Place::JournalV1(place) = &mut fixed.at {
         place.realtime = Timestamp::from_seconds(1713);
     }
-    assert_eq!(journal.open(&[]), [fixed]);
+    assert_eq!(journal.open(&[], false), [fixed]);
     let seen = run_opened(journal, |seen| seen.live.len() >= 2 && seen.learned() > 0);
     assert_eq!(seen.learnt, [0x10, 0x11, 0x12, 0x13]);
     assert_eq!(seen.live, [0x14, 0x15]);
@@ -351,7 +351,7 @@ fn a_missing_journalctl_is_said_once_and_found_later() {
     let mut journal = fake.journal("");
     let shell = fake.dir.path().join("shell");
     journal.journalctl.program.clone_from(&shell);
-    assert_eq!(journal.open(&[]), []);
+    assert_eq!(journal.open(&[], false), []);
     let made = std::cell::Cell::new(false);
     let seen = run_opened(journal, |seen| {
         if seen.learned() > 0 && seen.unreadable() > 0 && !made.replace(true) {
@@ -376,7 +376,7 @@ const REFUSED: &str = "echo 'No journal files were opened due to insufficient pe
 fn a_missing_permission_is_said_once_with_the_fix() {
     let fake = Fake::new(REFUSED);
     let mut journal = fake.journal("");
-    journal.open(&[]);
+    journal.open(&[], false);
     let seen = run_opened(journal, |seen| seen.unreadable() > 0 && fake.calls("newest").len() >= 5);
     assert_eq!((seen.learned(), seen.unreadable()), (1, 1));
     let said = format!("{:?}", seen.events);
@@ -490,7 +490,7 @@ fn a_slow_pipeline_is_no_silent_journal() {
     let mut journal = fake.journal("read_from = 'beginning'");
     journal.limits.quiet = Duration::from_millis(50);
     journal.limits.grace = Duration::from_secs(10);
-    journal.open(&[]);
+    journal.open(&[], false);
     let (sender, mut receiver) = mpsc::channel(1);
     let stop = CancellationToken::new();
     let outlet = Outlet::new(sender, stop.clone());
