@@ -73,6 +73,10 @@ fn by_layout<'a>(mut cursor: Cursor<'a>, layout: &Layout) -> Option<(Cursor<'a>,
     let mut state = State { is_proven: true, ..State::default() };
     let mut syslog_stamp = false;
     for (index, step) in layout.steps.iter().enumerate() {
+        if *step == Step::Any && layout.component != Some(index) {
+            column::skip(&mut cursor)?;
+            continue;
+        }
         let column = column::next(&mut cursor)?;
         match step {
             Step::Must(class) if *class != column.class => return None,

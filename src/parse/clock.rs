@@ -16,23 +16,42 @@ const AHEAD_SAME_DAY: i64 = 3_600;
 const OFFSET_GRID: i64 = 900;
 const DAY: i64 = 86_400;
 
-/// The last offset looked up, good for a quarter of an hour of local time: lines come in bursts.
+/// What was settled last, good for a quarter of an hour: lines come in bursts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct OffsetCache {
+    /// The quarter of local time `offset` was looked up for.
     slot: Option<i64>,
     offset: i64,
+    /// The reference `reference_offset` was looked up for.
+    reference: Option<i64>,
+    reference_offset: i64,
+    /// The last date, hour and quarter, with the reference; and when that quarter began, in seconds.
+    quarter: Option<(Quarter, i64)>,
+}
+
+/// All that decides what moment a stamp means, to the quarter of an hour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Quarter {
+    date: Date,
+    offset: Option<i32>,
+    hour: u8,
+    quarter: u8,
+    reference: i64,
+    guessed: bool,
 }
 
 /// What a stamp is measured against while one line is parsed.
 pub(super) struct Clock<'c> {
     zone: &'c TimeZone,
-    reference: Timestamp,
+    /// In seconds, rounded down to the grid: what is guessed is the same for a whole quarter of an hour, so that an
+    /// answer never depends on what was asked before.
+    reference: i64,
     cache: &'c mut OffsetCache,
 }
 
 impl<'c> Clock<'c> {
     pub fn new(zone: &'c TimeZone, reference: Timestamp, cache: &'c mut OffsetCache) -> Clock<'c> {
-        Clock { zone, reference, cache }
+        Clock { zone, reference: reference.as_seconds().div_euclid(OFFSET_GRID) * OFFSET_GRID, cache }
     }
 
     /// The moment, or `None` with a note when its numbers are out of range. Notes a guess.
@@ -41,9 +60,33 @@ impl<'c> Clock<'c> {
             Stamp::Micros(micros) => return Some(Timestamp::from_micros(*micros)),
             Stamp::Moment(moment) => moment,
         };
-        let time = self.settle(moment, notes);
-        notes.odd_field |= time.is_none();
-        time
+        let time = moment.time;
+        let mut quarter = Quarter {
+            date: moment.date,
+            offset: moment.offset,
+            hour: time.hour,
+            quarter: time.minute / 15,
+            reference: self.reference,
+            guessed: true,
+        };
+        let within = i64::from(time.minute % 15) * 60 + i64::from(time.second);
+        // Only times in range are ever kept, but seconds are not part of the key.
+        if let Some((kept, began)) = self.cache.quarter
+            && time.second <= 60
+        {
+            quarter.guessed = kept.guessed;
+            if kept == quarter {
+                notes.guessed_time |= kept.guessed;
+                return Some(Timestamp::from_micros((began + within) * 1_000_000 + i64::from(time.micros)));
+            }
+        }
+        let mut guesses = Notes::default();
+        let settled = self.settle(moment, &mut guesses);
+        notes.guessed_time |= guesses.guessed_time;
+        notes.odd_field |= settled.is_none();
+        quarter.guessed = guesses.guessed_time;
+        self.cache.quarter = settled.map(|settled| (quarter, settled.as_seconds() - within));
+        settled
     }
 
     fn settle(&mut self, moment: &Moment, notes: &mut Notes) -> Option<Timestamp> {
@@ -60,17 +103,18 @@ impl<'c> Clock<'c> {
             }
             Date::MonthDay { first, second, year } => {
                 notes.guessed_time |= first <= 12 && second <= 12;
+                let limit = self.reference_local() + AHEAD_MAX;
                 let days =
-                    days_since_epoch(year, first, second).filter(|days| !self.is_ahead(days * DAY + time_of_day));
+                    days_since_epoch(year, first, second).filter(|days| !is_later(days * DAY + time_of_day, limit));
                 days.or_else(|| days_since_epoch(year, second, first))
                     .or_else(|| days_since_epoch(year, first, second))?
                     * DAY
             }
             Date::Absent => {
                 notes.guessed_time = true;
-                let today = (self.reference.as_seconds() + self.cache.offset).div_euclid(DAY) * DAY;
-                let ahead = today + time_of_day - self.cache.offset - self.reference.as_seconds() > AHEAD_SAME_DAY;
-                if ahead { today - DAY } else { today }
+                let now = self.reference_local();
+                let today = now.div_euclid(DAY) * DAY;
+                if is_later(today + time_of_day, now + AHEAD_SAME_DAY) { today - DAY } else { today }
             }
         };
         let local = local + time_of_day;
@@ -85,33 +129,39 @@ impl<'c> Clock<'c> {
     }
 
     /// Midnight of this day in the newest year that is not ahead of the reference. Looks back far enough for Feb 29.
-    fn newest_year(&self, month: u8, day: u8, time_of_day: i64) -> Option<i64> {
-        let newest = year_of_day((self.reference.as_seconds() + AHEAD_MAX).div_euclid(DAY)) + 1;
+    fn newest_year(&mut self, month: u8, day: u8, time_of_day: i64) -> Option<i64> {
+        let limit = self.reference_local() + AHEAD_MAX;
+        let newest = year_of_day(limit.div_euclid(DAY)) + 1;
         (newest - 9..=newest)
             .rev()
             .filter_map(|year| days_since_epoch(year, month, day))
             .map(|days| days * DAY)
-            .find(|midnight| !self.is_ahead(midnight + time_of_day))
+            .find(|midnight| !is_later(midnight + time_of_day, limit))
     }
 
     /// The first reading (two-digit year, month, day) that lies in the three years before the reference; else the first
     /// that is a date at all.
-    fn likeliest(&self, readings: [(u8, u8, u8); 3], time_of_day: i64) -> Option<i64> {
+    fn likeliest(&mut self, readings: [(u8, u8, u8); 3], time_of_day: i64) -> Option<i64> {
         let midnights = readings.map(|(year, month, day)| {
             let century = if year < 70 { 2_000 } else { 1_900 };
             days_since_epoch(century + i32::from(year), month, day).map(|days| days * DAY)
         });
-        let recent = self.reference.as_seconds() - 3 * 366 * DAY;
+        let (recent, limit) = (self.reference_local() - 3 * 366 * DAY, self.reference_local() + AHEAD_MAX);
         midnights
             .into_iter()
             .flatten()
-            .find(|midnight| *midnight >= recent && !self.is_ahead(midnight + time_of_day))
+            .find(|midnight| *midnight >= recent && !is_later(midnight + time_of_day, limit))
             .or_else(|| midnights.into_iter().flatten().next())
     }
 
-    /// Good to the hour or so: the offset is the last one seen.
-    fn is_ahead(&self, local: i64) -> bool {
-        local - self.cache.offset > self.reference.as_seconds() + AHEAD_MAX
+    /// The reference in local time.
+    fn reference_local(&mut self) -> i64 {
+        if self.cache.reference != Some(self.reference) {
+            let instant = jiff::Timestamp::from(Timestamp::from_seconds(self.reference));
+            self.cache.reference_offset = i64::from(self.zone.to_offset(instant).seconds());
+            self.cache.reference = Some(self.reference);
+        }
+        self.reference + self.cache.reference_offset
     }
 
     /// Seconds east of UTC at this local time. In the gap of a clock change the time is read as before the change.
@@ -127,6 +177,11 @@ impl<'c> Clock<'c> {
         self.cache.slot = Some(slot);
         Some(self.cache.offset)
     }
+}
+
+/// Whether the quarter of an hour `local` lies in begins after `limit`.
+fn is_later(local: i64, limit: i64) -> bool {
+    local.div_euclid(OFFSET_GRID) > limit.div_euclid(OFFSET_GRID)
 }
 
 #[cfg(test)]
@@ -177,6 +232,26 @@ mod tests {
         check("Europe/Berlin", reference, "2026-11-22T10:00:00+05:30", "2026-11-22T04:30:00Z");
         check("Europe/Berlin", reference, "2026-11-22 10:00:00 UTC", "2026-11-22T10:00:00Z");
         check("Europe/Berlin", reference, "1700000000.123456", "2023-11-14T22:13:20.123456Z");
+    }
+
+    #[test]
+    fn what_is_remembered_changes_no_answer() {
+        let zone = TimeZone::get("Australia/Lord_Howe").expect("a zone");
+        let mut cache = OffsetCache::default();
+        for minute in 0..2_000 {
+            let reference = Timestamp::from_seconds(1_775_318_400 + minute * 7);
+            for text in [
+                format!("Apr  5 {:02}:{:02}:60", minute / 7 % 26, minute % 61),
+                format!("2026-04-05 {:02}:{:02}:{:02}.5 UTC", minute / 60 % 24, minute % 60, minute % 62),
+                format!("2026-04-05T01:{:02}:00", minute % 60),
+            ] {
+                let parsed = super::super::stamp::stamp(&mut Cursor::new(text.as_bytes())).expect("a stamp");
+                let (mut with, mut without) = (Notes::default(), Notes::default());
+                let remembered = Clock::new(&zone, reference, &mut cache).resolve(&parsed, &mut with);
+                let fresh = Clock::new(&zone, reference, &mut OffsetCache::default()).resolve(&parsed, &mut without);
+                assert_eq!((remembered, with), (fresh, without), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -58,6 +58,19 @@ pub(super) fn next<'a>(cursor: &mut Cursor<'a>) -> Option<Column<'a>> {
     Some(column)
 }
 
+/// Steps over the next column without asking what it is.
+pub(super) fn skip(cursor: &mut Cursor) -> Option<()> {
+    cursor.spaces();
+    if cursor.is_empty() {
+        return None;
+    }
+    if cursor.group(GROUP_MAX).is_none() {
+        cursor.token();
+    }
+    cursor.spaces();
+    Some(())
+}
+
 fn read<'a>(cursor: &mut Cursor<'a>) -> Column<'a> {
     let mut column = Column { class: Class::Other, text: b"", stamp: None, level: None, blanks: 0 };
     if let Some(found) = bracketed_stamp(cursor) {

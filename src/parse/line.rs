@@ -58,7 +58,7 @@ pub(super) fn plain(line: &[u8]) -> Header<'_> {
 pub(super) fn with_text<'a>(bytes: &'a [u8], parse: impl FnOnce(&str) -> Option<Header<'_>>) -> Option<Header<'a>>
 where
 {
-    match String::from_utf8_lossy(bytes) {
+    match text::lossy(bytes) {
         Cow::Borrowed(text) => parse(text),
         Cow::Owned(text) => {
             let mut header = into_owned(parse(&text)?);

@@ -9,6 +9,7 @@ use super::cursor::{Cursor, required};
 use super::fields;
 use super::format::Format;
 use super::line::{self, Setting};
+use super::text;
 use super::value::Value;
 
 /// A line is logfmt when it starts with a pair, holds two at least, and one of them is a time, a level or a message.
@@ -83,5 +84,5 @@ fn unescape(inside: &[u8]) -> Cow<'_, str> {
 
 /// Cut out of text at ASCII places, so this borrows.
 fn as_text(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
+    text::lossy(bytes)
 }

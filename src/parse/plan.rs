@@ -99,43 +99,33 @@ impl Plan {
     /// Parses one line; never fails. `reference` is the newest plausible time of the line (the file's mtime, or now): it
     /// settles missing years and dates.
     pub fn parse<'a>(&mut self, line: &'a [u8], reference: Timestamp, context: &Context) -> Header<'a> {
-        let (winner, layout) = match &self.phase {
+        let (expected, layout) = match &self.phase {
             Phase::Settled { format, layout, .. } => (Some(*format), layout.clone()),
-            Phase::Voting { .. } => (None, None),
+            Phase::Voting { .. } => (self.forced, None),
         };
+        // A log voted plain may hold lines that are better than that.
+        let is_open = expected.is_none() || expected == Some(Format::Plain) && self.forced.is_none();
         let mut setting = Setting {
             clock: Clock::new(&context.zone, reference, &mut self.cache),
             own_host: &context.host,
-            trusted: winner.is_some() || self.forced.is_some(),
+            trusted: !is_open,
             layout: layout.as_deref(),
         };
-        let fitting =
-            winner.or(self.forced).and_then(|format| Some((format, line::parse(format, line, &mut setting)?)));
-        let fits = fitting.is_some();
-        let (format, mut header) = match fitting {
-            Some((Format::Plain, header)) if self.forced.is_none() => {
-                // A plain log may hold lines that are better than that.
-                setting.trusted = false;
-                detect(line, self.is_inner, &mut setting).unwrap_or((Format::Plain, header))
-            }
-            Some(found) => found,
-            None => {
-                setting.trusted = false;
-                let found = if self.forced.is_some() { None } else { detect(line, self.is_inner, &mut setting) };
-                found.unwrap_or_else(|| (Format::Plain, line::plain(line)))
-            }
-        };
-        let is_blank = line.trim_ascii().is_empty();
-        header.notes.fallback = format == Format::Plain
-            && !is_blank
-            && winner.or(self.forced).is_some_and(|winner| winner != Format::Plain);
-        if !is_blank {
-            self.count(format, fits, line);
+        if let Some(format) = expected
+            && !is_open
+            && let Some(header) = line::parse(format, line, &mut setting)
+        {
+            self.count(format, line);
+            return self.opened(format, header, reference, context);
         }
-        match format {
-            Format::Cri | Format::Docker => self.unwrap(header, reference, context),
-            _ => header,
+        setting.trusted = false;
+        let found = if self.forced.is_some() { None } else { detect(line, self.is_inner, &mut setting) };
+        let (format, mut header) = found.unwrap_or_else(|| (Format::Plain, line::plain(line)));
+        if !line.trim_ascii().is_empty() {
+            header.notes.fallback = format == Format::Plain && !is_open;
+            self.count(format, line);
         }
+        self.opened(format, header, reference, context)
     }
 
     /// The format settled on; `Plain` while the vote is open.
@@ -152,7 +142,7 @@ impl Plan {
         matches!(self.phase, Phase::Settled { .. })
     }
 
-    fn count(&mut self, found: Format, fits: bool, line: &[u8]) {
+    fn count(&mut self, found: Format, line: &[u8]) {
         match &mut self.phase {
             Phase::Voting { votes, profiles } => {
                 if matches!(found, Format::Application | Format::Plain) {
@@ -176,16 +166,16 @@ impl Plan {
                     self.phase = settled(winner, layout);
                 }
             }
-            Phase::Settled { format, lines, fits: fitting, foreign, .. } => {
+            Phase::Settled { format, lines, fits, foreign, .. } => {
                 *lines += 1;
-                *fitting += u32::from(fits && found == *format);
+                *fits += u32::from(found == *format);
                 *foreign += u32::from(found != *format && found != Format::Plain);
                 if *lines < REVIEW_LINES {
                     return;
                 }
                 // Plain lines alone do not unseat a format: a long stack trace is not a new format.
-                let is_wrong = self.forced.is_none() && (*fitting == 0 || *foreign > REVIEW_LINES / 2);
-                (*lines, *fitting, *foreign) = (0, 0, 0);
+                let is_wrong = self.forced.is_none() && (*fits == 0 || *foreign > REVIEW_LINES / 2);
+                (*lines, *fits, *foreign) = (0, 0, 0);
                 if is_wrong {
                     self.phase = voting();
                 }
@@ -194,7 +184,10 @@ impl Plan {
     }
 
     /// Reads the line inside a container's line; what the outer one says of the time counts.
-    fn unwrap<'a>(&mut self, outer: Header<'a>, reference: Timestamp, context: &Context) -> Header<'a> {
+    fn opened<'a>(&mut self, format: Format, outer: Header<'a>, reference: Timestamp, context: &Context) -> Header<'a> {
+        if !matches!(format, Format::Cri | Format::Docker) {
+            return outer;
+        }
         let plan = self.inner.get_or_insert_with(|| Box::new(Plan::with(None, true)));
         let mut inner = match outer.message {
             std::borrow::Cow::Borrowed(text) => plan.parse(text.as_bytes(), reference, context),

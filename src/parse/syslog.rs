@@ -140,6 +140,10 @@ fn tag<'a>(cursor: &mut Cursor<'a>) -> Option<Tag<'a>> {
     let mut first_blank = None;
     let mut blanks = 0;
     for (index, &byte) in window.iter().enumerate() {
+        // Most bytes of a name mean nothing to the search.
+        if IN_HOST[usize::from(byte)] && byte != b':' {
+            continue;
+        }
         match byte {
             b' ' => {
                 blanks += 1;
@@ -167,8 +171,8 @@ fn tag<'a>(cursor: &mut Cursor<'a>) -> Option<Tag<'a>> {
             b'[' if index > 0 && window.get(index - 1) != Some(&b' ') => {
                 let mut ahead = *cursor;
                 ahead.advance(index);
-                let inside = ahead.group(TAG_MAX)?;
-                let pid = decimal(inside);
+                let (pid, behind) = pid_group(ahead)?;
+                ahead = behind;
                 let mut unit = None;
                 if ahead.rest().starts_with(b" (") {
                     let mut further = ahead;
@@ -194,6 +198,18 @@ fn tag<'a>(cursor: &mut Cursor<'a>) -> Option<Tag<'a>> {
     None
 }
 
+/// The pid in the brackets that start here, and the place behind them; brackets may hold something else.
+fn pid_group(cursor: Cursor<'_>) -> Option<(Option<u32>, Cursor<'_>)> {
+    let mut ahead = cursor;
+    ahead.advance(1);
+    let number = ahead.number(1, 10);
+    if number.is_some() && ahead.eat(b']') {
+        return Some((number.and_then(|pid| u32::try_from(pid).ok()), ahead));
+    }
+    ahead = cursor;
+    ahead.group(TAG_MAX).map(|_| (None, ahead))
+}
+
 /// Whether a colon here closes a tag: followed by a blank, or by text that makes no address, path or time of it.
 fn ends_tag(behind: Cursor, name: &[u8]) -> bool {
     match behind.peek(0) {
@@ -208,13 +224,23 @@ fn ends_tag(behind: Cursor, name: &[u8]) -> bool {
 
 /// Whether a token could name a host: letters, digits and what names and addresses are joined with; not a number.
 fn is_host(token: &[u8]) -> bool {
-    !token.is_empty()
-        && token.iter().all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'/' | b'@') || *byte >= 0x80
-        })
+    token.iter().all(|byte| IN_HOST[usize::from(*byte)])
         && token.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80 || *byte == b':')
-        && !token.iter().all(u8::is_ascii_digit)
+        && !(token.first().is_some_and(u8::is_ascii_digit) && token.iter().all(u8::is_ascii_digit))
 }
+
+/// The bytes a host name or address may hold. A table, as every line is looked up in it twice.
+static IN_HOST: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut index = 0;
+    while index < table.len() {
+        let byte = index as u8;
+        table[index] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'/' | b'@') || byte >= 0x80;
+        index += 1;
+    }
+    table
+};
 
 /// A process id; `None` when the text is none.
 pub(super) fn decimal(bytes: &[u8]) -> Option<u32> {

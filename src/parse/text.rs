@@ -16,9 +16,18 @@ pub(super) fn message<'a>(bytes: &'a [u8], notes: &mut Notes) -> Cow<'a, str> {
 
 /// The same without cutting blanks at the front.
 pub(super) fn verbatim<'a>(bytes: &'a [u8], notes: &mut Notes) -> Cow<'a, str> {
-    let text = String::from_utf8_lossy(bytes.trim_ascii_end());
+    let text = lossy(bytes.trim_ascii_end());
     notes.lossy |= matches!(text, Cow::Owned(_));
     text
+}
+
+/// Invalid UTF-8 becomes replacement characters. Checks whole words of ASCII at a time, which
+/// `String::from_utf8_lossy` does not.
+pub(super) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
 }
 
 /// Cuts spaces, tabs and line ends at both ends.
@@ -61,11 +70,12 @@ pub(super) fn host_text(text: Cow<'_, str>) -> Cow<'_, str> {
 /// Cut to `most` bytes; what a terminal would not print as itself becomes `?`.
 fn name(bytes: &[u8], most: usize) -> Cow<'_, str> {
     let bytes = bytes.get(..most).unwrap_or(bytes);
-    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+    // Without an early end this compiles to a few wide instructions.
+    if bytes.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~')) {
         // ASCII by the check above, so this borrows.
-        return String::from_utf8_lossy(bytes);
+        return lossy(bytes);
     }
-    let text = String::from_utf8_lossy(bytes);
+    let text = lossy(bytes);
     let mut clean: String = text.chars().map(|letter| if is_printable(letter) { letter } else { '?' }).collect();
     clean.truncate(clean.floor_char_boundary(most));
     Cow::Owned(clean)
