@@ -22,7 +22,10 @@ pub(super) fn parse<'a>(bytes: &'a [u8], setting: &mut Setting) -> Option<Header
     // User names may hold blanks: everything up to the stamp.
     let user = cursor.until(b'[', text::HOST_MAX)?.trim_ascii();
     let found = stamp::stamp(&mut cursor)?;
+    cursor.spaces();
     required(found.is_certain() && cursor.eat(b']') && cursor.eat(b' '))?;
+    // Some put the virtual host here.
+    let virtual_host = if cursor.peek(0) == b'"' { b"" } else { address(&mut cursor)? };
     let request = cursor.quoted()?;
     required(cursor.eat(b' '))?;
     let status = cursor.number(3, 3)?;
@@ -51,9 +54,13 @@ pub(super) fn parse<'a>(bytes: &'a [u8], setting: &mut Setting) -> Option<Header
             push(&mut message, field, &mut header.notes);
         }
     }
+    if !virtual_host.is_empty() {
+        message.push(' ');
+        push(&mut message, virtual_host, &mut header.notes);
+    }
     message.push_str(" client ");
     push(&mut message, client, &mut header.notes);
-    if user != b"-" && !user.is_empty() {
+    if user.iter().any(|byte| !matches!(byte, b'-' | b' ')) {
         message.push_str(" user ");
         push(&mut message, user, &mut header.notes);
     }

@@ -33,6 +33,8 @@ pub(super) struct State<'a> {
     pub pid: Option<u32>,
     /// A pid and a role stood in front: `12345:M`.
     pub has_role: bool,
+    /// An address stands in front of the stamp: the whole line stays the message, or it would be lost.
+    pub keeps_line: bool,
     /// Something besides the stamp was clearly a column.
     pub is_proven: bool,
 }
@@ -45,8 +47,12 @@ pub(super) fn parse<'a>(bytes: &'a [u8], setting: &mut Setting) -> Option<Header
         None => lead::lead(start)?,
     };
     let mut header = line::new(Format::Application);
-    if !(syslog_stamp && syslog::tagged_body(cursor, &mut header, setting)) {
-        columns(&mut cursor, &mut state);
+    if !(syslog_stamp && !state.keeps_line && syslog::tagged_body(cursor, &mut header, setting)) {
+        if state.keeps_line {
+            cursor = start;
+        } else {
+            columns(&mut cursor, &mut state);
+        }
         if !state.is_proven && !setting.trusted && !stands_alone(&state) {
             return None;
         }
@@ -209,7 +215,7 @@ fn piped<'a>(cursor: &mut Cursor<'a>, state: &mut State<'a>) {
 /// Whether the stamp alone makes a header: two bare numbers or a time without a date could be anything.
 fn stands_alone(state: &State) -> bool {
     state.stamp.is_some_and(|stamp| match stamp {
-        Stamp::Micros(micros) => micros % 1_000_000 != 0,
+        Stamp::Epoch { bare, .. } => !bare,
         Stamp::Moment(moment) => stamp.is_certain() || moment.date == Date::Absent && moment.time.micros != 0,
     })
 }

@@ -19,7 +19,7 @@ pub(super) fn parse(bytes: &[u8]) -> Option<Header<'_>> {
     required(cursor.eat_text(b"type="))?;
     let kind = cursor.token();
     required(!kind.is_empty() && cursor.eat_text(b" msg=audit("))?;
-    let Stamp::Micros(micros) = stamp::stamp(&mut cursor)? else { return None };
+    let Stamp::Epoch { micros, .. } = stamp::stamp(&mut cursor)? else { return None };
     cursor.until(b')', 32)?;
     cursor.eat(b':');
     header.time = Some(crate::model::Timestamp::from_micros(micros));

@@ -57,7 +57,7 @@ impl<'c> Clock<'c> {
     /// The moment, or `None` with a note when its numbers are out of range. Notes a guess.
     pub fn resolve(&mut self, stamp: &Stamp, notes: &mut Notes) -> Option<Timestamp> {
         let moment = match stamp {
-            Stamp::Micros(micros) => return Some(Timestamp::from_micros(*micros)),
+            Stamp::Epoch { micros, .. } => return Some(Timestamp::from_micros(*micros)),
             Stamp::Moment(moment) => moment,
         };
         let time = moment.time;

@@ -30,6 +30,8 @@ pub(super) enum Class {
     Dotted,
     /// Letters only.
     Word,
+    /// An IP address: what an attack comes from is never dropped.
+    Address,
     /// A word with digits in it.
     Mixed,
     Other,
@@ -83,11 +85,12 @@ fn read<'a>(cursor: &mut Cursor<'a>) -> Column<'a> {
         *cursor = ahead;
         column.text = inside.trim_ascii();
         column.level = level::word(column.text);
-        // An error code, an address or `key=value` is worth keeping, so it is no column.
+        // An error code or `key=value` is worth keeping, so it is no column.
         let is_told = is_code(column.text) || column.text.iter().any(|byte| matches!(byte, b'=' | b','));
         column.class = match column.level {
             Some(_) => Class::Level,
-            None if is_told || is_address(column.text) => Class::Other,
+            None if is_address(column.text) => Class::Address,
+            None if is_told => Class::Other,
             None => Class::Group,
         };
         return column;
@@ -102,6 +105,8 @@ fn read<'a>(cursor: &mut Cursor<'a>) -> Column<'a> {
         Class::Separator
     } else if is_number(token) {
         Class::Number
+    } else if is_address(token) {
+        Class::Address
     } else if is_id(token) {
         Class::Id
     } else if bare.len() < token.len() && is_name(bare) {
@@ -167,7 +172,7 @@ pub(super) fn is_code(inside: &[u8]) -> bool {
 }
 
 /// Whether the last word is an IP address, with or without a port.
-fn is_address(inside: &[u8]) -> bool {
+pub(super) fn is_address(inside: &[u8]) -> bool {
     let word = inside.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
     let is_dotted = word.iter().filter(|byte| **byte == b'.').count() == 3
         && word.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b':'));

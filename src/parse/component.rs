@@ -25,13 +25,18 @@ pub(super) fn level_column(cursor: Cursor<'_>, behind_numbers: bool, has_role: b
         return level::word(inside).map(|level| (level, behind));
     }
     let token = behind.token();
-    let end = token.iter().position(|byte| matches!(byte, b':' | b',' | b'|' | b']' | b'/')).unwrap_or(token.len());
+    let end =
+        token.iter().position(|byte| matches!(byte, b':' | b',' | b'|' | b']' | b'/' | b'[')).unwrap_or(token.len());
     let word = token.get(..end)?;
     let mut close = cursor;
     close.advance(end);
-    let has_colon = matches!(close.peek(0), b':' | b',' | b'|');
+    let mut has_colon = matches!(close.peek(0), b':' | b',' | b'|');
     if has_colon {
         close.advance(1);
+    }
+    // `NOTICE[1638] file.c: ...` and `INFO[0042] ...`: a thread, or seconds since the start.
+    if close.peek(0) == b'[' {
+        has_colon = close.group(12).and_then(decimal).is_some();
     }
     let mut further = close;
     let blanks = further.spaces();
@@ -58,7 +63,6 @@ pub(super) fn level_column(cursor: Cursor<'_>, behind_numbers: bool, has_role: b
         || further.is_empty()
         || matches!(further.peek(0), b'-' | b'|' | b'[') && further.peek(1) != b'-';
     let is_upper = !word.iter().any(u8::is_ascii_lowercase);
-    // `ERROR/MainProcess` and `INFO[0042]` stand too.
     (is_separated || is_upper && end == token.len() || is_upper && has_colon).then_some((level, close))
 }
 
@@ -87,6 +91,9 @@ pub(super) fn group_column<'a>(cursor: &mut Cursor<'a>, state: &mut State<'a>) -
     let open = cursor.peek(0);
     let Some(inside) = cursor.group(GROUP_MAX) else { return Group::Message };
     let inside = inside.trim_ascii();
+    if column::is_address(inside) {
+        return Group::Message;
+    }
     if column::is_code(inside) {
         // An error code belongs to the message, and the name behind it is the component all the same.
         let mut behind = *cursor;

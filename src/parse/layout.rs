@@ -91,7 +91,7 @@ impl Layout {
                     component = Some(end);
                     columns.is_padded(end) && columns.distinct(end) * 4 <= profiles.len() && columns.varies_behind(end)
                 }
-                Some(Class::Stamp | Class::Level | Class::Mixed | Class::Other) | None => false,
+                Some(Class::Stamp | Class::Level | Class::Address | Class::Mixed | Class::Other) | None => false,
             };
             if !is_header {
                 component = component.filter(|index| *index != end);
@@ -101,6 +101,9 @@ impl Layout {
             if component.is_some() {
                 break;
             }
+        }
+        if (0..end).any(|index| columns.holds_addresses(index)) {
+            return None;
         }
         // A component may stand before the level (`RAS KERNEL INFO`) or, in a log without levels, before the stamp.
         if component.is_none() {
@@ -185,6 +188,11 @@ impl Columns<'_> {
             kinds.dedup();
             kinds.len() >= 3
         })
+    }
+
+    /// More than a stray one.
+    fn holds_addresses(&self, index: usize) -> bool {
+        self.cells(index).filter(|cell| cell.class == Some(Class::Address)).count() * 8 >= self.profiles.len()
     }
 
     /// Words without digits, few of them.

@@ -23,7 +23,13 @@ pub(super) fn lead(start: Cursor<'_>) -> Option<(Cursor<'_>, State<'_>, bool)> {
     let mut state = State::default();
     let mut cursor = start;
     cursor.spaces();
+    // `<W>stamp`: a level glued to it.
+    if let [b'<', letter, b'>', ..] = cursor.rest() {
+        state.level = level::letter(*letter);
+        cursor.advance(3);
+    }
     let mut ahead = cursor;
+    let mut is_label_only = true;
     let mut since_stamp = 0;
     let mut syslog_stamp = false;
     // What was known right behind the last stamp: tokens looked at further on may turn out to be message.
@@ -31,11 +37,12 @@ pub(super) fn lead(start: Cursor<'_>) -> Option<(Cursor<'_>, State<'_>, bool)> {
     for index in 0..LEAD_MAX {
         ahead.spaces();
         if let Some(found) = stamp_column(&mut ahead, &mut state) {
-            let is_first = state.stamp.is_none();
             // In the middle of a line a number is a number.
-            if is_first && index > 1 && !found.is_certain() {
+            if state.stamp.is_none() && !is_label_only && !found.is_certain() {
                 break;
             }
+            // Nobody writes two by chance.
+            state.is_proven |= state.stamp.is_some();
             syslog_stamp = is_syslog_stamp(&found);
             state.stamp = Some(better(state.stamp, found));
             cursor = ahead;
@@ -47,6 +54,7 @@ pub(super) fn lead(start: Cursor<'_>) -> Option<(Cursor<'_>, State<'_>, bool)> {
             continue;
         }
         since_stamp += 1;
+        is_label_only &= ahead.peek(0) == b'-';
         if settled.is_some() && since_stamp > 2 || !lead_token(&mut ahead, index, &mut state) {
             break;
         }
@@ -81,7 +89,17 @@ fn lead_token<'a>(ahead: &mut Cursor<'a>, index: usize, state: &mut State<'a>) -
     }
     if token.first() == Some(&b'[') {
         *ahead = start;
-        return ahead.group(GROUP_MAX).is_some();
+        return match ahead.group(GROUP_MAX) {
+            Some(inside) => {
+                state.keeps_line |= column::is_address(inside);
+                true
+            }
+            None => false,
+        };
+    }
+    if column::is_address(token) {
+        state.keeps_line = true;
+        return true;
     }
     if token.iter().any(u8::is_ascii_digit) {
         // Redis: `12345:M 22 Nov 2026 ...`.
@@ -182,7 +200,7 @@ fn bracketed_level(token: &[u8]) -> Option<Level> {
 /// The stamp that tells more: one with an absolute moment, else the first certain one.
 pub(super) fn better(first: Option<Stamp>, second: Stamp) -> Stamp {
     match first {
-        Some(Stamp::Micros(micros)) => Stamp::Micros(micros),
+        Some(epoch @ Stamp::Epoch { .. }) => epoch,
         Some(first) if first.is_certain() => first,
         _ => second,
     }

@@ -22,6 +22,8 @@ pub(super) fn word(bytes: &[u8]) -> Option<Level> {
         b"DBG" | b"dbg" | b"TRC" | b"trc" | b"VRB" | b"DEBUG1" | b"DEBUG2" | b"DEBUG3" | b"DEBUG4" | b"DEBUG5" => {
             Level::Debug
         }
+        b"eror" | b"EROR" => Level::Err,
+        b"dbug" | b"DBUG" => Level::Debug,
         b"FTL" | b"ftl" => Level::Crit,
         b"PNC" => Level::Emerg,
         _ => return None,

@@ -8,8 +8,12 @@ use super::offset::zone;
 /// A stamp as written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Stamp {
-    /// Microseconds since the Unix epoch.
-    Micros(i64),
+    /// A number since the Unix epoch.
+    Epoch {
+        micros: i64,
+        /// Ten digits and nothing else: could as well be any number.
+        bare: bool,
+    },
     Moment(Moment),
 }
 
@@ -27,7 +31,7 @@ impl Stamp {
     /// Whether nothing else could have been meant: a date and a time of day with their punctuation.
     pub fn is_certain(&self) -> bool {
         match self {
-            Stamp::Micros(_) => false,
+            Stamp::Epoch { .. } => false,
             Stamp::Moment(moment) => !moment.bare && moment.date != Date::Absent,
         }
     }
@@ -60,6 +64,8 @@ pub(super) fn month_name_first(cursor: &mut Cursor) -> Option<Moment> {
         return None;
     }
     let day = small_number(cursor)?;
+    // Java's own logger writes a comma: `Nov 22, 2026 5:55:40 AM`.
+    cursor.eat(b',');
     if !cursor.eat(b' ') {
         return None;
     }
@@ -207,6 +213,7 @@ fn name_first(cursor: &mut Cursor) -> Option<Stamp> {
 fn epoch(cursor: &mut Cursor) -> Option<Stamp> {
     let digits = cursor.digits_ahead();
     let seconds = i64::try_from(cursor.number(10, 10)?).ok()?;
+    let bare = digits == 10 && cursor.peek(0) != b'.';
     let micros = match digits {
         10 if cursor.peek(0) == b'.' && cursor.peek(1).is_ascii_digit() => {
             cursor.advance(1);
@@ -218,7 +225,7 @@ fn epoch(cursor: &mut Cursor) -> Option<Stamp> {
     // From 2001 on, when seconds got their tenth digit, and into the year 2128.
     let is_plausible = (1_000_000_000..5_000_000_000).contains(&seconds);
     let ends = !cursor.peek(0).is_ascii_alphanumeric() && !matches!(cursor.peek(0), b'-' | b'_' | b'/');
-    (is_plausible && ends).then(|| Stamp::Micros(seconds * 1_000_000 + i64::from(micros)))
+    (is_plausible && ends).then(|| Stamp::Epoch { micros: seconds * 1_000_000 + i64::from(micros), bare })
 }
 
 /// `20171223-22:15:29:606`, `20261122T055540Z`, `20261122 05:55:40`.
@@ -387,6 +394,7 @@ mod tests {
         check("Jun 9 2026 06:06:20.5 combo", " combo");
         check("Jun 19 06:06:20 2026 combo", " combo");
         check("Jun 19 06:06:20 3com x", " 3com x");
+        check("Nov 22, 2026 5:55:40 PM org.x.Y z", " org.x.Y z");
         check("Sun Dec 04 04:47:44.123456 2005] x", "] x");
         check("Sun, 04 Dec 2005 04:47:44 GMT x", " x");
         check("Sun Dec  4 04:47:44 UTC 2005 x", " 2005 x");

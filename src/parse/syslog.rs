@@ -22,6 +22,10 @@ pub(super) fn rfc3164<'a>(bytes: &'a [u8], setting: &mut Setting) -> Option<Head
     if priority.is_some() && !cursor.peek(0).is_ascii_uppercase() {
         return bare_priority(cursor, header, setting);
     }
+    // Java's own logger: `Nov 22, 2026 5:55:40 AM`.
+    if cursor.peek(5) == b',' || cursor.peek(6) == b',' {
+        return None;
+    }
     let moment = stamp::month_name_first(&mut cursor)?;
     // Some routers write a colon behind the stamp.
     cursor.eat(b':');
@@ -68,7 +72,10 @@ pub(super) fn body<'a>(mut cursor: Cursor<'a>, header: &mut Header<'a>, setting:
     let is_repeat =
         cursor.rest().starts_with(b"last message repeated ") || cursor.rest().starts_with(b"message repeated ");
     let host_missing = is_repeat || matches!(first, [.., b':']) || !is_host(first);
-    let found = if host_missing {
+    let found = if let Some(found) = detached_tag(first, &mut behind_host) {
+        cursor = behind_host;
+        Some(found)
+    } else if host_missing {
         tag(&mut cursor)
     } else {
         header.host = Some(text::host(first));
@@ -196,6 +203,20 @@ fn tag<'a>(cursor: &mut Cursor<'a>) -> Option<Tag<'a>> {
         }
     }
     None
+}
+
+/// `sogod [42]: ...`: no host, and a blank in front of the pid.
+fn detached_tag<'a>(program: &'a [u8], behind: &mut Cursor<'a>) -> Option<Tag<'a>> {
+    if behind.peek(0) != b'[' {
+        return None;
+    }
+    let (pid, mut ahead) = pid_group(*behind)?;
+    if pid.is_none() || !ahead.eat(b':') {
+        return None;
+    }
+    ahead.spaces();
+    *behind = ahead;
+    Some(Tag { program, pid, unit: None })
 }
 
 /// The pid in the brackets that start here, and the place behind them; brackets may hold something else.

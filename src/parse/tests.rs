@@ -81,6 +81,7 @@ fn rfc3164() {
     check("Nov 22 2024 05:55:40 web1 app[1]: x", "rfc3164 2024-11-22T05:55:40Z - web1 app[1]: x");
     check("Nov 22 05:55:40 2024 web1 app[1]: x", "rfc3164 2024-11-22T05:55:40Z - web1 app[1]: x");
     check("Nov 22 05:55:40 sshd[42]: no host", "rfc3164 2026-11-22T05:55:40Z - - sshd[42]: no host");
+    check("Nov 22 05:55:40 sogod [42]: no host", "rfc3164 2026-11-22T05:55:40Z - - sogod[42]: no host");
     check("Nov 22 05:55:40 su: no host", "rfc3164 2026-11-22T05:55:40Z - - su: no host");
     check("Nov 22 05:55:40 web1 kernel: [26203.613633] audit: type=1400", "rfc3164 2026-11-22T05:55:40Z - web1 kernel: audit: type=1400");
     check("Nov 22 05:55:40 web1 kernel: [    0.000000][    T0] Linux", "rfc3164 2026-11-22T05:55:40Z - web1 kernel: Linux");
@@ -195,6 +196,7 @@ fn web_servers() {
     check("192.0.2.1 - - [22/Nov/2026:05:55:40 +0000] \"\\x16\\x03\\x01\" 400 150 \"-\" \"-\"", "access 2026-11-22T05:55:40Z warning - access: \\x16\\x03\\x01 400 150 - - client 192.0.2.1");
     check("www.example.com:443 192.0.2.1 - - [22/Nov/2026:05:55:40 +0000] \"GET / HTTP/1.1\" 301 5 \"-\" \"say \\\"x\\\"\"", "access 2026-11-22T05:55:40Z info - access: GET / HTTP/1.1 301 5 - say \\\"x\\\" client 192.0.2.1");
     check("192.0.2.1 - - [22/Nov/2026:05:55:40 +0000] \"GET / HTTP/1.1\" 999 5", "access 2026-11-22T05:55:40Z - - access: GET / HTTP/1.1 999 5 client 192.0.2.1 {odd}");
+    check("192.0.2.1 - - - [22/Nov/2026:05:55:40 ] www.example \"GET / HTTP/1.1\" 200 814 \"-\" \"x\"", "access 2026-11-22T05:55:40Z info - access: GET / HTTP/1.1 200 814 - x www.example client 192.0.2.1");
     check("2026/11/22 05:55:40 [error] 42#43: *7 connect() failed (111: Connection refused), client: 192.0.2.1", "nginx-error 2026-11-22T05:55:40Z err - nginx[42]: connect() failed (111: Connection refused), client: 192.0.2.1");
     check("2026/11/22 05:55:40 [notice] 42#42: signal process started", "nginx-error 2026-11-22T05:55:40Z notice - nginx[42]: signal process started");
     check("[Sun Nov 22 05:55:40.123456 2026] [proxy:error] [pid 42:tid 77] (111)Connection refused: [client 192.0.2.1:5] AH00957: x", "apache-error 2026-11-22T05:55:40.123456Z err - apache[42]: (111)Connection refused: [client 192.0.2.1:5] AH00957: x");
@@ -271,6 +273,12 @@ fn applications() {
     check("2026-11-22 05:55:40.902 [DEBUG][606918] felix/table.go 851: Parsing line", "application 2026-11-22T05:55:40.902Z debug - felix/table.go[606918]: Parsing line");
     check("2026-11-22T05:55:40.877Z [INFO]  expiration: revoked lease: id=1", "application 2026-11-22T05:55:40.877Z info - expiration: revoked lease: id=1");
     check("W/ActivityManager( 1702): slow", "application - warning - ActivityManager[1702]: slow");
+    check("1795326940.000    456 192.0.2.1 TCP_MISS/200 1234 GET http://x/", "application 2026-11-22T05:55:40Z - - -: 456 192.0.2.1 TCP_MISS/200 1234 GET http://x/");
+    check("[2026-11-22 05:55:40] NOTICE[1638][C-00000e31] chan_sip.c: Registration failed", "application 2026-11-22T05:55:40Z notice - chan_sip.c: Registration failed");
+    check("<W>2026-11-22 05:55:40.818 1 => <4:x(-1)> Rejected", "application 2026-11-22T05:55:40.818Z warning - -: 1 => <4:x(-1)> Rejected");
+    check("1795326940 - 11/22/2026 05:51:19 Host: 192.0.2.1 TCP Blocked", "application 2026-11-22T05:55:40Z - - -: Host: 192.0.2.1 TCP Blocked");
+    check("[1795326940] nsd[7745]: info: ratelimit block", "application 2026-11-22T05:55:40Z info - nsd[7745]: ratelimit block");
+    check("Nov 22, 2026 5:55:40 AM org.slf4j.impl.Adapter warn", "application 2026-11-22T05:55:40Z - - -: org.slf4j.impl.Adapter warn");
     check("1795326940.123    456 192.0.2.1 TCP_MISS/200 1234 GET http://x/", "application 2026-11-22T05:55:40.123Z - - -: 456 192.0.2.1 TCP_MISS/200 1234 GET http://x/");
 }
 
@@ -288,6 +296,19 @@ fn prose_is_left_alone() {
     check("ERROR: plain with a word in front", "plain - err - -: ERROR: plain with a word in front");
     check("", "plain - - - -: ");
     check("12:30 lunch", "plain - - - -: 12:30 lunch");
+}
+
+#[test]
+#[rustfmt::skip] // one case a line
+fn addresses_are_never_header() {
+    check("192.0.2.1 2026-11-22 05:55:40 GET /x", "application 2026-11-22T05:55:40Z - - -: 192.0.2.1 2026-11-22 05:55:40 GET /x");
+    check("[192.0.2.1] 2026-11-22 05:55:40 GET /x", "application 2026-11-22T05:55:40Z - - -: [192.0.2.1] 2026-11-22 05:55:40 GET /x");
+    check("Sun Nov 22 05:55:40 2026 - [72926] (192.0.2.1) bob - login error", "application 2026-11-22T05:55:40Z - - -[72926]: (192.0.2.1) bob - login error");
+    check("2026-11-22 05:55:40 WARN [2001:db8::1] org.x.Y: denied", "application 2026-11-22T05:55:40Z warning - -: [2001:db8::1] org.x.Y: denied");
+    check_last(
+        &["192.0.2.1 2026-11-22 05:55:38 GET /x", "192.0.2.2 2026-11-22 05:55:39 PUT /y z", "192.0.2.3 2026-11-22 05:55:40 POST /z"],
+        "application 2026-11-22T05:55:40Z - - -: 192.0.2.3 2026-11-22 05:55:40 POST /z",
+    );
 }
 
 #[test]
