@@ -130,7 +130,7 @@ impl Layout {
                 | Class::Component
                 | Class::Separator),
             ) => Step::Must(class),
-            _ => Step::Any,
+            Some(Class::Address | Class::Dotted | Class::Word | Class::Mixed | Class::Other) | None => Step::Any,
         });
         let layout = Layout { steps: steps.collect(), component, pid };
         // A lone stamp is read as well without a layout.

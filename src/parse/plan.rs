@@ -74,8 +74,8 @@ impl Plan {
     fn with(forced: Option<Format>, is_inner: bool) -> Plan {
         // A forced `application` still has columns to learn.
         let phase = match forced {
-            Some(format) if format != Format::Application => settled(format, None),
-            _ => voting(),
+            Some(Format::Application) | None => voting(),
+            Some(format) => settled(format, None),
         };
         Plan { forced, phase, cache: OffsetCache::default(), inner: None, is_inner }
     }
