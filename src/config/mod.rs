@@ -162,14 +162,9 @@ impl Config {
         }
     }
 
-    /// Where the key of the configured backend is kept: file before credential before environment.
-    pub fn model_key(&self) -> SecretRef {
-        let gemini = &self.llm.gemini;
-        match (&gemini.api_key_file, &gemini.api_key_credential) {
-            (Some(file), _) => SecretRef::File(file.clone()),
-            (None, Some(credential)) => SecretRef::Credential(credential.clone()),
-            (None, None) => SecretRef::Env(gemini.api_key_env.clone()),
-        }
+    /// Where the key of the configured backend is kept, when anywhere.
+    pub fn model_key(&self) -> Option<SecretRef> {
+        self.llm.gemini.key().ok().flatten()
     }
 
     /// For `check-config`: what this config means, a line each.
@@ -184,7 +179,8 @@ impl Config {
         lines.push(match self.judge.mode {
             judge::Mode::Off => "no model is asked".to_owned(),
             judge::Mode::Templates | judge::Mode::Lines => {
-                format!("asks {} when there is a key in {}", self.llm.gemini.model, self.model_key())
+                let key = self.model_key().map_or("nowhere".to_owned(), |key| key.to_string());
+                format!("asks {} when there is a key in {key}", self.llm.gemini.model)
             }
         });
         lines.push(format!("{} routes, {} severity rules of your own", self.routes.len(), self.severity_rules.len()));
@@ -194,6 +190,13 @@ impl Config {
     /// Mistakes no room can see alone.
     fn between_rooms(&self, file: &str, text: &str) -> Vec<Problem> {
         let mut problems = Vec::new();
+        if let Err(message) = self.llm.gemini.key() {
+            problems.push(read::problem(file, text, place_of(text, "api_key"), "llm.gemini".to_owned(), &message));
+        }
+        if self.judge.backend != "gemini" {
+            let message = format!("unknown backend `{}`, expected `gemini`", self.judge.backend);
+            problems.push(read::problem(file, text, place_of(text, &self.judge.backend), "judge.backend".to_owned(), &message));
+        }
         let names = self.notifiers.names();
         for (at, name) in names.iter().enumerate() {
             if names.iter().take(at).any(|earlier| earlier == name) {

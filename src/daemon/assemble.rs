@@ -146,7 +146,7 @@ fn model(config: &Config, settings: &mut Settings) -> (Option<Arc<Client>>, Vec<
     if config.judge.mode == judge::Mode::Off {
         return (none(settings, "judge.mode is off"), greeting);
     }
-    let place = config.model_key();
+    let Some(place) = config.model_key() else { return (none(settings, "no key"), greeting) };
     let key = match resolve(&place) {
         Ok(key) => key,
         Err(error) => {

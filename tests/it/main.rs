@@ -1,5 +1,8 @@
 //! The only integration binary: everything a user or a peer can see, over the wire and on real files.
 
 mod support;
+mod architecture;
+mod tidy;
+mod watch;
 mod deliver;
 mod gemini;
