@@ -24,6 +24,10 @@ pub const COMPONENTS: &[Component] = &[
 ];
 
 use crate::model::Position;
+use crate::registry::Component;
+
+/// The sources there are.
+pub const COMPONENTS: &[Component] = &[Files::COMPONENT, Stdin::COMPONENT];
 
 /// Something that lines come from. One file and one registry line each.
 pub trait Source: Send {

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::model::{LineBlock, Medium, Origin, Phase, Place, Position, SourceEvent};
+use crate::registry::Component;
 
 use super::split::{MAX_BLOCK_BYTES, MAX_LINE_BYTES, Splitter};
 use super::{Closed, Outlet, Source};
@@ -23,6 +24,10 @@ pub struct Stdin {
 }
 
 impl Stdin {
+    /// As `logwren components` lists it.
+    pub const COMPONENT: Component =
+        Component { role: "source", name: "stdin", does: "reads standard input to its end" };
+
     /// `format` forces a format; `None` lets the parser vote.
     pub fn new(format: Option<String>) -> Stdin {
         Stdin::reading(Box::new(io::stdin()), format)

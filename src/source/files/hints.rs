@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use notify::event::{EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
+use tokio_util::sync::{CancellationToken, DropGuard};
+
 use super::identity::FileId;
 use super::tailer::Wake;
 
@@ -22,6 +24,8 @@ const MAX_PATHS: usize = 1_024;
 const MAX_ROTATIONS: u32 = 256;
 /// How long until a failed watch is tried again.
 const RETRY: Duration = Duration::from_secs(60);
+/// How long until `linemux` is built anew after it gave up; doubles while it goes on giving up.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// Types of file systems that see no events of other hosts (statfs(2)): NFS, CIFS, SMB2, FUSE, 9p, Ceph.
 const REMOTE: [u32; 6] = [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x6573_5546, 0x0102_1997, 0x00c3_6400];
 
@@ -35,6 +39,8 @@ pub struct Hints {
     retry_at: Option<Instant>,
     /// The warning that watches ran out was given.
     warned: bool,
+    /// Ends the thread of single files when this is dropped.
+    _stop: DropGuard,
 }
 
 /// What the watching threads set; shared, bounded.
@@ -87,6 +93,7 @@ impl Hints {
     pub fn start(named: Vec<PathBuf>, enabled: bool) -> Hints {
         let (bell, woken) = sync_channel(1);
         let flags = Flags { wake: Arc::default(), bell };
+        let stop = CancellationToken::new();
         let mut watcher = None;
         if enabled {
             let notified = flags.clone();
@@ -97,16 +104,24 @@ impl Hints {
                 }
             }
             if !named.is_empty() {
-                let flags = flags.clone();
+                let (flags, stop) = (flags.clone(), stop.clone());
                 let started = thread::Builder::new()
                     .name("logwren-linemux".to_owned())
-                    .spawn(move || watch_named(&named, &flags));
+                    .spawn(move || watch_named(&named, &flags, &stop));
                 if let Err(error) = started {
                     tracing::warn!(%error, "cannot watch single files; they are looked at every second instead");
                 }
             }
         }
-        Hints { flags, woken, watcher, watched: HashMap::new(), retry_at: None, warned: false }
+        Hints {
+            flags,
+            woken,
+            watcher,
+            watched: HashMap::new(),
+            retry_at: None,
+            warned: false,
+            _stop: stop.drop_guard(),
+        }
     }
 
     /// Watches exactly `directories`. Those that were deleted and made again are watched anew.
@@ -178,25 +193,28 @@ fn is_remote(path: &Path) -> bool {
 
 /// Rings when one of `named` changes or is born. Its poll can spin for ever once its watch set is empty, so it has a
 /// thread and a runtime of its own that nobody waits for.
-fn watch_named(named: &[PathBuf], flags: &Flags) {
+fn watch_named(named: &[PathBuf], flags: &Flags, stop: &CancellationToken) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let Ok(runtime) = runtime else { return };
-    runtime.block_on(async {
-        loop {
-            let Some(mut events) = events_of(named).await else { return };
+    let watching = async {
+        let mut pause = SHORTEST_PAUSE;
+        while let Some(mut events) = events_of(named).await {
             let mut rotations = 0;
             while rotations < MAX_ROTATIONS {
-                match events.next_event().await {
-                    Ok(Some(event)) => {
-                        let moved = event.kind.is_create() || event.kind.is_remove() || event.need_rescan();
-                        rotations += u32::from(event.kind.is_create());
-                        flags.set(&event.paths, moved);
-                    }
-                    Ok(None) | Err(_) => break,
-                }
+                let Ok(Some(event)) = events.next_event().await else { break };
+                pause = SHORTEST_PAUSE;
+                rotations += u32::from(event.kind.is_create());
+                flags.set(&event.paths, event.kind.is_create() || event.kind.is_remove() || event.need_rescan());
             }
             flags.set(&[], true);
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY);
+        }
+    };
+    runtime.block_on(async {
+        tokio::select! {
+            () = watching => {}
+            () = stop.cancelled() => {}
         }
     });
 }

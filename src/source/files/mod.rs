@@ -15,15 +15,20 @@ mod orphans;
 mod tailer;
 mod admit;
 mod recognize;
+mod retire;
 mod learn;
 mod hints;
 mod unreadable;
 #[cfg(test)]
 mod bed;
 #[cfg(test)]
-mod tests;
+mod rotation_test;
+#[cfg(test)]
+mod reading_test;
 #[cfg(test)]
 mod model_test;
+#[cfg(test)]
+mod live_test;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,6 +36,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::model::{Position, SourceEvent};
+use crate::registry::Component;
 
 use super::{Closed, FromSource, Outlet, Source};
 use generation::Now;
@@ -53,6 +59,13 @@ pub struct Files {
 }
 
 impl Files {
+    /// As `logwren components` lists it.
+    pub const COMPONENT: Component = Component {
+        role: "source",
+        name: "files",
+        does: "follows files, directories and globs over every kind of rotation",
+    };
+
     /// `excluded_dirs` are our own (state, logs): nothing below them is ever read, or we would feed on ourselves.
     pub fn new(configs: Vec<FilesConfig>, excluded_dirs: Vec<PathBuf>, limits: Limits) -> Files {
         Files { tailer: Tailer::new(configs, excluded_dirs, limits.clone()), limits, started: Instant::now() }

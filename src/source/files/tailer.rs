@@ -18,13 +18,11 @@ use super::find::{Finder, Found, Group};
 use super::generation::{Life, Now, Sink};
 use super::identity::FileId;
 use super::learn::LearnItem;
-use super::orphans::{Orphan, Orphans};
+use super::orphans::Orphans;
 use super::table::Table;
 use super::turn::Turn;
 use super::{names, unreadable};
 
-/// How many files that are gone and done are remembered, to know their copies.
-const MAX_SEALED: usize = 8_192;
 /// How many unreadable paths are told apart.
 const MAX_UNREADABLE: usize = 8_192;
 /// How soon files that wait for a decision are looked at again.
@@ -93,7 +91,7 @@ pub struct Tailer {
     /// Hints cannot bring a scan about before this.
     earliest_scan: Duration,
     /// Numbers the scans.
-    round: u64,
+    pub(super) round: u64,
     buffer: Vec<u8>,
 }
 
@@ -437,105 +435,6 @@ impl Tailer {
         }
         self.buffer = buffer;
         Ok(more)
-    }
-
-    /// A packed file that does not unpack: still being written, or damaged.
-    fn damaged(&mut self, number: u64, error: &io::Error, now: Now, sink: &mut Sink<'_>) -> Result<(), Closed> {
-        let Some(generation) = self.table.get_mut(number) else { return Ok(()) };
-        let written = Timestamp::from_micros(generation.seen.1 / 1_000);
-        if now.wall.since(written) < self.limits.orphan_wait {
-            // Tried again by the next look.
-            generation.seen.0 = u64::MAX;
-            return Ok(());
-        }
-        generation.life = Life::Sealed { since: now.steady };
-        generation.close();
-        generation.tell(now, sink)?;
-        let reason = format!("{} cannot be unpacked to its end: {error}", generation.path.display());
-        sink(FromSource::Event(SourceEvent::Gap { origin: generation.name(), reason, lost: None }))
-    }
-
-    /// Turns a file whose bytes are gone into an orphan, and says its number. A truncated one starts over.
-    pub(super) fn orphan(&mut self, number: u64, truncated: bool, now: Now) -> Option<u64> {
-        let generation = self.table.get(number)?;
-        let orphan = self.orphans.push(Orphan {
-            stream: Arc::clone(&generation.stream),
-            group: generation.group.clone(),
-            place: generation.place(now),
-            checkpoints: generation.checkpoints().clone(),
-            name: generation.name(),
-            order: generation.order,
-            since: now.steady,
-            truncated,
-            unread: generation.unread(),
-            settled: generation.is_sealed(),
-        });
-        if truncated {
-            let stream = self.next_stream(generation.id, now);
-            self.table.start_over(number, stream);
-        } else {
-            self.table.remove(number);
-        }
-        Some(orphan)
-    }
-
-    /// Says which orphans nobody claimed.
-    fn settle(&mut self, now: Now) {
-        let mut events = Vec::new();
-        for orphan in self.orphans.iter_mut() {
-            if orphan.settled || now.steady < orphan.since + self.limits.orphan_wait {
-                continue;
-            }
-            if !orphan.truncated && !orphan.group.directory.is_dir() {
-                // The directory is away, not only the file: a mount that comes later, a tree being replaced.
-                continue;
-            }
-            orphan.settled = true;
-            let at = orphan.place.offset;
-            let (reason, lost) = match (orphan.truncated, orphan.unread) {
-                (true, 0) => (format!("truncated after byte {at}; nothing unread was seen"), None),
-                (true, unread) => (format!("truncated with {unread} bytes unread after byte {at}"), Some(unread)),
-                (false, 0) => (format!("gone; lines after byte {at} may be lost"), None),
-                (false, unread) => (format!("gone with {unread} bytes unread after byte {at}"), Some(unread)),
-            };
-            events.push(SourceEvent::Gap { origin: Arc::clone(&orphan.name), reason, lost });
-        }
-        for event in events {
-            self.event(event);
-        }
-    }
-
-    /// Closes what is gone from its path, drained, and quiet.
-    fn seal(&mut self, now: Now, sink: &mut Sink<'_>) -> Result<(), Closed> {
-        for (_, generation) in self.table.iter_mut() {
-            let Life::Rotated { since } = generation.life else { continue };
-            let quiet_since = since.max(generation.last_read);
-            if generation.dirty || generation.packed || now.steady < quiet_since + self.limits.rotate_wait {
-                continue;
-            }
-            generation.flush_partial(now, &self.limits, sink)?;
-            generation.life = Life::Sealed { since: now.steady };
-            generation.close();
-            generation.tell(now, sink)?;
-        }
-        Ok(())
-    }
-
-    /// Drops the oldest memories of files that are done and gone.
-    fn forget(&mut self) {
-        let mut gone: Vec<(Duration, u64)> = Vec::new();
-        for (number, generation) in self.table.iter() {
-            if let Life::Sealed { since } = generation.life
-                && generation.round != self.round
-            {
-                gone.push((since, number));
-            }
-        }
-        let excess = gone.len().saturating_sub(MAX_SEALED);
-        gone.sort_unstable();
-        for (_, number) in gone.into_iter().take(excess) {
-            self.table.remove(number);
-        }
     }
 
     fn tell_events(&mut self, sink: &mut Sink<'_>) -> Result<(), Closed> {
