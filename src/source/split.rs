@@ -104,10 +104,14 @@ impl Splitter {
         !self.skipping && self.bytes.len() == self.line
     }
 
-    /// Moves over bytes that are known to hold nothing (a hole in a file). Only at a line start.
+    /// Moves over bytes that are known to be NUL (a hole in a file). Only at a line start.
     pub fn jump(&mut self, offset: u64) {
         self.next = offset;
-        self.line_offset = offset;
+    }
+
+    /// Behind NULs at a line start, which something may be written over.
+    pub fn in_blank(&self) -> bool {
+        self.at_line_start() && self.next > self.line_offset
     }
 
     /// Bytes dropped from overlong lines that ended since the last call.
@@ -133,13 +137,14 @@ impl Splitter {
     fn collect(&mut self, input: &[u8]) -> usize {
         let held = self.bytes.len() - self.line;
         if held == 0 {
-            // What a truncated file leaves in front of a writer that kept its place: not part of any line.
+            // What a truncated file leaves in front of a writer that kept its place, or what a writer reserved and has
+            // not filled yet: not part of any line, and only passed for good when something follows.
             let nuls = input.iter().take_while(|byte| **byte == 0).count();
             if nuls > 0 {
                 self.next += nuls as u64;
-                self.line_offset = self.next;
                 return nuls;
             }
+            self.line_offset = self.next;
         }
         let room = self.max_line.saturating_sub(held);
         // One byte more than fits, so that a newline right after the last one is seen.

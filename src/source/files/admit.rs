@@ -98,7 +98,7 @@ impl Tailer {
         }
         let admitted = match Packing::of(&head) {
             Some(packing) => self.admit_packed(&found, packing, file, now),
-            None if !found.explicit && identity::is_binary(&head) => {
+            None if !found.explicit && !self.is_known(found.id) && identity::is_binary(&head) => {
                 self.ignored.insert(found.id);
                 Ok(())
             }
@@ -146,7 +146,6 @@ impl Tailer {
             orphan.truncated = true;
         }
         let mut generation = self.generation(found, self.stream(found.id, now));
-        generation.set_head(head);
         match kind {
             Kind::Resumed(number) => {
                 let Some(orphan) = self.orphans.remove(number) else { return Ok(()) };
@@ -166,8 +165,9 @@ impl Tailer {
                 self.close_stream(&orphan, now);
             }
             Kind::Twin => generation.resume_at(&file, size, self.limits.max_line)?,
-            Kind::Wait | Kind::New => return self.admit_new(found, generation, file, size, now),
+            Kind::Wait | Kind::New => return self.admit_new(found, generation, file, size, head, now),
         }
+        generation.set_head(head);
         self.insert(generation, found, Some(file), now);
         Ok(())
     }
@@ -178,6 +178,7 @@ impl Tailer {
         mut generation: Generation,
         file: File,
         size: u64,
+        head: Vec<u8>,
         now: Now,
     ) -> io::Result<()> {
         let mut file = Some(file);
@@ -197,6 +198,7 @@ impl Tailer {
                 file = None;
             }
         }
+        generation.set_head(head);
         self.insert(generation, found, file, now);
         Ok(())
     }
@@ -272,6 +274,11 @@ impl Tailer {
         }
         self.insert(generation, found, None, now);
         Ok(())
+    }
+
+    /// Lines of it were read in an earlier life.
+    fn is_known(&self, id: FileId) -> bool {
+        self.orphans.of_file(id).next().is_some()
     }
 
     fn start_of(&self, found: &Found) -> Start {

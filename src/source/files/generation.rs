@@ -13,7 +13,7 @@ use crate::model::{FilePlace, LineBlock, Origin, Phase, Place, Position, StreamK
 use super::super::split::Splitter;
 use super::super::{Closed, FromSource};
 use super::find::Group;
-use super::identity::{self, Anchors, Checkpoints, FileId, TAIL_BYTES, modified_ns, read_at};
+use super::identity::{self, Anchors, Checkpoints, FileId, HEAD_BYTES, TAIL_BYTES, modified_ns, read_at};
 use super::orphans::Orphan;
 
 /// Where lines and events go. Fails when nobody takes them any more.
@@ -173,7 +173,9 @@ impl Generation {
         Ok(())
     }
 
-    pub fn set_head(&mut self, head: Vec<u8>) {
+    /// `head` is what the file starts with; of it counts what is in front of the place.
+    pub fn set_head(&mut self, mut head: Vec<u8>) {
+        head.truncate(usize::try_from(self.offset).unwrap_or(HEAD_BYTES));
         self.head_hash = xxh3_64(&head);
         self.head = head;
     }

@@ -246,11 +246,12 @@ pub fn is_binary(head: &[u8]) -> bool {
     if MAGICS.iter().any(|magic| head.starts_with(magic)) {
         return true;
     }
-    // A log that was truncated under a writer that kept its place starts with a hole.
-    let text: &[u8] = match head.iter().position(|byte| *byte != 0) {
-        Some(start) => head.get(start..).unwrap_or_default(),
-        None => return false,
+    // A log that was truncated under a writer that kept its place starts with NULs; one with space reserved ends so.
+    let is_text = |byte: &u8| *byte != 0;
+    let (Some(start), Some(end)) = (head.iter().position(is_text), head.iter().rposition(is_text)) else {
+        return false;
     };
+    let text = head.get(start..end).unwrap_or_default();
     let nuls = text.iter().filter(|byte| **byte == 0).count();
     nuls * 20 > text.len()
 }

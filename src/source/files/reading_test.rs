@@ -1,6 +1,7 @@
 //! What is read of files and what not, whatever is in them: one test a case, on real files and a scripted clock.
 
 use std::fs::{self, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::symlink;
 
 use crate::model::SourceEvent;
@@ -133,6 +134,24 @@ fn odd_bytes() {
     bed.pass(2_000);
     bed.append("app.log", b"\xa9\n");
     bed.then(&["\u{fffd}\u{fffd}", "a\0b", "", "", "c\rd", "é"]);
+}
+
+#[test]
+fn a_writer_that_reserves_space_ahead() {
+    let mut bed = following();
+    let mut writer = OpenOptions::new().write(true).open(bed.path("app.log")).expect("to open it");
+    bed.append("app.log", vec![0; 200_000]);
+    bed.then(&[]);
+    writer.seek(SeekFrom::Start(8)).expect("to seek");
+    for line in ["two", "three"] {
+        writer.write_all(format!("{line}\n").as_bytes()).expect("to write it");
+        bed.then(&[line]);
+    }
+    bed.stop();
+    writer.write_all(b"four\n").expect("to write it");
+    bed.start();
+    bed.then(&["four"]);
+    assert_eq!(bed.gaps(), []);
 }
 
 #[test]

@@ -97,8 +97,7 @@ impl Tailer {
         for generation in self.table.of_group(group).filter(|generation| !generation.packed) {
             // What was not read yet may have been packed already.
             let young = || generation.is_open() && generation.head().len() < HEAD_BYTES;
-            let read = generation.offset() >= generation.head().len() as u64;
-            let twin = if read && same(&generation.anchors()) {
+            let twin = if same(&generation.anchors()) {
                 if generation.is_truncated() { Twin::Former } else { Twin::Held }
             } else if young() && generation.peek().is_ok_and(|own| !own.is_empty() && head.starts_with(&own)) {
                 Twin::Held

@@ -158,10 +158,8 @@ impl Generation {
             return Ok(Turn::Truncated);
         }
         if metadata.len() < self.scanned {
-            // The unfinished line was taken back; what it was tells nothing any more.
+            // The unfinished line was taken back.
             self.scanned = self.offset;
-            self.head.truncate(usize::try_from(self.offset).unwrap_or(HEAD_BYTES));
-            self.head_hash = xxh3_64(&self.head);
         }
         if self.scanned > self.offset + CHUNK as u64 && metadata.len() >= self.scanned {
             match self.finds_newline(file, metadata.len(), limits, buffer) {
@@ -201,11 +199,9 @@ impl Generation {
                 && next > data_at + CHUNK as u64
             {
                 splitter.jump(next);
-                (self.offset, self.tail, self.scanned) = (next, Vec::new(), next);
                 (at, context) = (next, 0);
                 continue;
             }
-            self.grow_head(data_at, data);
             let known = buffer.get(..filled).unwrap_or_default();
             self.split(known, at, context, &mut splitter, now, sink)?;
             self.scanned = self.scanned.max(splitter.next_offset());
@@ -219,6 +215,9 @@ impl Generation {
             buffer.copy_within(filled - context..filled, 0);
             at += (filled - context) as u64;
         };
+        if splitter.in_blank() {
+            self.scanned = self.offset;
+        }
         self.emit(&mut splitter, now, sink)?;
         Ok(turn)
     }
@@ -251,7 +250,6 @@ impl Generation {
                 return Ok(Turn::Finished);
             }
             let data = buffer.get(..read).unwrap_or_default();
-            self.grow_head(at, data);
             self.split(data, at, 0, splitter, now, sink)?;
             if splitter.next_offset() - start >= limits.max_turn as u64 {
                 self.emit(splitter, now, sink)?;
@@ -280,6 +278,7 @@ impl Generation {
                 self.tail = known.get(end.saturating_sub(TAIL_BYTES)..end).unwrap_or_default().to_vec();
                 self.offset = offset;
                 self.scanned = self.scanned.max(offset);
+                self.grow_head(at, known.get(..end).unwrap_or_default());
             }
             self.skip_to_newline = skip;
             if done < known.len() {
@@ -319,26 +318,16 @@ impl Generation {
         Ok(false)
     }
 
-    /// Takes up to [`HEAD_BYTES`] bytes of the head from `data`, read at `at`. What was seen of an unfinished line and
-    /// is something else now is replaced.
+    /// Takes what is missing of the head from `data`, read at `at`. Only bytes in front of the place count: what is
+    /// behind it may yet change.
     fn grow_head(&mut self, at: u64, data: &[u8]) {
-        let Ok(at) = usize::try_from(at) else { return };
-        if at >= HEAD_BYTES || at > self.head.len() {
-            return;
+        let known = self.head.len() as u64;
+        if known < HEAD_BYTES as u64 && at <= known && known < at + data.len() as u64 {
+            let from = usize::try_from(known - at).unwrap_or(0);
+            let room = HEAD_BYTES - self.head.len();
+            self.head.extend(data.iter().skip(from).take(room));
+            self.head_hash = xxh3_64(&self.head);
         }
-        let known = self.head.get(at..).unwrap_or_default();
-        let common = known.len().min(data.len());
-        if known.get(..common) == data.get(..common) {
-            if self.head.len() >= at + data.len() || self.head.len() == HEAD_BYTES {
-                return;
-            }
-            self.head.truncate(at + common);
-        } else {
-            self.head.truncate(at);
-        }
-        let (from, room) = (self.head.len() - at, HEAD_BYTES - self.head.len());
-        self.head.extend(data.iter().skip(from).take(room));
-        self.head_hash = xxh3_64(&self.head);
     }
 
     fn note(&mut self, metadata: &fs::Metadata) {
