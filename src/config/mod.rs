@@ -195,7 +195,13 @@ impl Config {
         }
         if self.judge.backend != "gemini" {
             let message = format!("unknown backend `{}`, expected `gemini`", self.judge.backend);
-            problems.push(read::problem(file, text, place_of(text, &self.judge.backend), "judge.backend".to_owned(), &message));
+            problems.push(read::problem(
+                file,
+                text,
+                place_of(text, &self.judge.backend),
+                "judge.backend".to_owned(),
+                &message,
+            ));
         }
         let names = self.notifiers.names();
         for (at, name) in names.iter().enumerate() {

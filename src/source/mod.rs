@@ -1,6 +1,7 @@
 //! Where do lines come from? Readers that own bytes and offsets. *Not here:* meaning (parse).
 
 mod outlet;
+mod read_from;
 mod split;
 mod decompress;
 mod files;
@@ -8,26 +9,18 @@ mod journal;
 mod stdin;
 
 pub use decompress::Packing;
-pub use files::{Files, FilesConfig, Limits, Pattern, ReadFrom};
-pub use journal::{Journal, JournalConfig, ReadFrom as JournalReadFrom, UnitPattern};
+pub use files::{Files, FilesConfig, Limits, Pattern};
+pub use journal::{Journal, JournalConfig, UnitPattern};
 pub use outlet::{Closed, FromSource, Outlet, Pulse};
+pub use read_from::ReadFrom;
 pub use split::{MAX_BLOCK_BYTES, MAX_LINE_BYTES, Splitter};
 pub use stdin::Stdin;
-
-use crate::registry::Component;
-
-/// Every source there is.
-pub const COMPONENTS: &[Component] = &[
-    Component { role: "source", name: "files", does: "follows files by name, directory and pattern through rotation" },
-    Component { role: "source", name: "journal", does: "follows the systemd journal through journalctl" },
-    Component { role: "source", name: "stdin", does: "reads standard input until it ends" },
-];
 
 use crate::model::Position;
 use crate::registry::Component;
 
 /// The sources there are.
-pub const COMPONENTS: &[Component] = &[Files::COMPONENT, Stdin::COMPONENT];
+pub const COMPONENTS: &[Component] = &[Files::COMPONENT, Journal::COMPONENT, Stdin::COMPONENT];
 
 /// Something that lines come from. One file and one registry line each.
 pub trait Source: Send {

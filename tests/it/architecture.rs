@@ -22,7 +22,20 @@ const TABLE: &[(&str, &[&str])] = &[
     // floor 2
     (
         "pipeline",
-        &["model", "redact", "registry", "parse", "mine", "batch", "detect", "judge", "triage", "route", "telemetry", "exit"],
+        &[
+            "model",
+            "redact",
+            "registry",
+            "parse",
+            "mine",
+            "batch",
+            "detect",
+            "judge",
+            "triage",
+            "route",
+            "telemetry",
+            "exit",
+        ],
     ),
     // wet: all the I/O
     ("source", &["model", "registry", "telemetry"]),
@@ -36,23 +49,77 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "model", "redact", "parse", "mine", "batch", "detect", "judge", "triage", "route", "pipeline", "source", "llm",
-            "deliver", "store", "report", "web", "telemetry",
+            "model",
+            "redact",
+            "parse",
+            "mine",
+            "batch",
+            "detect",
+            "judge",
+            "triage",
+            "route",
+            "pipeline",
+            "source",
+            "llm",
+            "deliver",
+            "store",
+            "report",
+            "web",
+            "telemetry",
         ],
     ),
     ("driver", &["model", "pipeline", "source", "llm", "deliver", "store", "telemetry", "registry"]),
     (
         "daemon",
         &[
-            "model", "redact", "registry", "parse", "mine", "batch", "detect", "judge", "triage", "route", "pipeline",
-            "source", "llm", "deliver", "store", "report", "web", "config", "driver", "telemetry", "exit",
+            "model",
+            "redact",
+            "registry",
+            "parse",
+            "mine",
+            "batch",
+            "detect",
+            "judge",
+            "triage",
+            "route",
+            "pipeline",
+            "source",
+            "llm",
+            "deliver",
+            "store",
+            "report",
+            "web",
+            "config",
+            "driver",
+            "telemetry",
+            "exit",
         ],
     ),
     (
         "cli",
         &[
-            "model", "redact", "registry", "parse", "mine", "batch", "detect", "judge", "triage", "route", "pipeline",
-            "source", "llm", "deliver", "store", "report", "web", "config", "driver", "daemon", "telemetry", "exit",
+            "model",
+            "redact",
+            "registry",
+            "parse",
+            "mine",
+            "batch",
+            "detect",
+            "judge",
+            "triage",
+            "route",
+            "pipeline",
+            "source",
+            "llm",
+            "deliver",
+            "store",
+            "report",
+            "web",
+            "config",
+            "driver",
+            "daemon",
+            "telemetry",
+            "exit",
         ],
     ),
 ];
@@ -62,9 +129,26 @@ const PURE: &[&str] =
     &["redact", "model", "registry", "parse", "mine", "batch", "detect", "judge", "triage", "route", "pipeline"];
 
 const IMPURE: &[&str] = &[
-    "std::fs", "std::net", "std::process", "std::thread", "std::env::", "tokio::", "reqwest", "rusqlite", "lettre", "notify::",
-    "linemux", "SystemTime::now", "Instant::now", "jiff::Timestamp::now", "Timestamp::now", "Zoned::now",
-    "TimeZone::system", "fastrand::", "println!", "eprintln!",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::env::",
+    "tokio::",
+    "reqwest",
+    "rusqlite",
+    "lettre",
+    "notify::",
+    "linemux",
+    "SystemTime::now",
+    "Instant::now",
+    "jiff::Timestamp::now",
+    "Timestamp::now",
+    "Zoned::now",
+    "TimeZone::system",
+    "fastrand::",
+    "println!",
+    "eprintln!",
 ];
 
 /// Every `crate::room` a file names, outside comments. Test modules count too: they are code of the room.
@@ -94,7 +178,11 @@ fn imports(text: &str) -> Vec<String> {
             }
         }
     }
-    found.into_iter().map(|name| name.split("::").next().unwrap_or_default().to_owned()).filter(|n| !n.is_empty()).collect()
+    found
+        .into_iter()
+        .map(|name| name.split("::").next().unwrap_or_default().to_owned())
+        .filter(|n| !n.is_empty())
+        .collect()
 }
 
 fn without_comment(line: &str) -> &str {
@@ -111,10 +199,13 @@ fn violations(room: &str, text: &str) -> Vec<String> {
         .map(|name| format!("{room} imports {name}"))
         .collect();
     if PURE.contains(&room) {
-        let code: String = text.split("#[cfg(test)]").next().unwrap_or_default().lines().map(without_comment).fold(
-            String::new(),
-            |all, line| all + line + "\n",
-        );
+        let code: String = text
+            .split("#[cfg(test)]")
+            .next()
+            .unwrap_or_default()
+            .lines()
+            .map(without_comment)
+            .fold(String::new(), |all, line| all + line + "\n");
         wrong.extend(IMPURE.iter().filter(|word| code.contains(**word)).map(|word| format!("{room} uses {word}")));
     }
     wrong
@@ -160,7 +251,10 @@ fn no_room_imports_against_the_table() {
 fn every_room_is_in_the_table() {
     for (file, _) in sources() {
         let room = room_of(&file);
-        assert!(matches!(room, "main" | "lib") || TABLE.iter().any(|(name, _)| *name == room), "src/{file} is in no floor");
+        assert!(
+            matches!(room, "main" | "lib") || TABLE.iter().any(|(name, _)| *name == room),
+            "src/{file} is in no floor"
+        );
     }
 }
 

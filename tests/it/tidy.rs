@@ -39,8 +39,11 @@ fn every_room_says_what_is_not_here() {
 
 #[test]
 fn no_file_is_too_long() {
-    let long: Vec<(String, usize)> =
-        sources().into_iter().map(|(file, text)| (file, text.lines().count())).filter(|(_, lines)| *lines > 600).collect();
+    let long: Vec<(String, usize)> = sources()
+        .into_iter()
+        .map(|(file, text)| (file, text.lines().count()))
+        .filter(|(_, lines)| *lines > 600)
+        .collect();
     assert!(long.is_empty(), "over 600 lines: {long:?}");
 }
 
@@ -101,12 +104,26 @@ fn the_unit_runs_a_command_that_exists() {
         assert!(unit.contains(needed), "the unit lost {needed}");
     }
     let settings: Vec<&str> = unit.lines().filter(|line| !line.starts_with('#')).collect();
-    assert!(!settings.iter().any(|line| line.starts_with("ProcSubset")), "journalctl --follow needs the boot id from /proc");
+    assert!(
+        !settings.iter().any(|line| line.starts_with("ProcSubset")),
+        "journalctl --follow needs the boot id from /proc"
+    );
 }
 
 #[test]
 fn the_top_level_holds_nothing_else() {
-    let allowed = ["Cargo.toml", "Cargo.lock", "src", "packaging", "systemd", "config", "tests", "README.md", "LICENSE", "target"];
+    let allowed = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "src",
+        "packaging",
+        "systemd",
+        "config",
+        "tests",
+        "README.md",
+        "LICENSE",
+        "target",
+    ];
     for entry in std::fs::read_dir(root()).expect("readable") {
         let name = entry.expect("readable").file_name().to_string_lossy().into_owned();
         assert!(name.starts_with('.') || allowed.contains(&name.as_str()), "{name} does not belong at the top");

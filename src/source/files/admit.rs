@@ -10,7 +10,6 @@ use std::time::Duration;
 use crate::model::{Place, Position, SourceEvent, StreamKey, Timestamp};
 
 use super::super::decompress::Packing;
-use super::config::ReadFrom;
 use super::find::{Found, Group};
 use super::generation::{Generation, Life, Now};
 use super::identity::{self, Checkpoints, FileId, HEAD_BYTES};
@@ -18,6 +17,7 @@ use super::learn::LearnItem;
 use super::orphans::Orphan;
 use super::recognize::{Kind, Twin};
 use super::tailer::{Pending, Tailer};
+use crate::source::ReadFrom;
 
 /// Clocks of file systems and ours may differ by this much when files are compared with the last look.
 const SLACK: Duration = Duration::from_secs(10);

@@ -10,6 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::super::split;
 
+use crate::source::ReadFrom;
+
 /// One `[[sources.files]]`.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -22,17 +24,6 @@ pub struct FilesConfig {
     pub read_from: ReadFrom,
     /// Forces a format; `None` lets the parser vote.
     pub format: Option<String>,
-}
-
-/// What becomes of lines that are there before we first look.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ReadFrom {
-    /// They only teach.
-    #[default]
-    End,
-    /// They are live.
-    Beginning,
 }
 
 /// An absolute path or glob (`*`, `?`, `[a-z]`, `{a,b}` inside one path part; `**` over any number of them).

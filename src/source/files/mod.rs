@@ -44,7 +44,7 @@ use hints::Hints;
 use learn::LearnItem;
 use tailer::{Tailer, Wake};
 
-pub use config::{FilesConfig, Limits, Pattern, ReadFrom};
+pub use config::{FilesConfig, Limits, Pattern};
 
 /// Ticks are at least this far apart: a thousand writes a second are twenty looks.
 const COALESCE: Duration = Duration::from_millis(60);
@@ -112,8 +112,11 @@ impl Source for Files {
 
     fn open(&mut self, known: &[Position], relearn: bool) -> Vec<Position> {
         let now = self.now();
-        let _ = relearn;
-        self.tailer.open(known, now)
+        let positions = self.tailer.open(known, now);
+        if relearn {
+            self.tailer.learn_again();
+        }
+        positions
     }
 
     fn run(mut self: Box<Self>, outlet: Outlet) {

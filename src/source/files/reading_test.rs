@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use crate::model::SourceEvent;
 
 use super::bed::Bed;
-use super::config::ReadFrom;
+use crate::source::ReadFrom;
 
 fn bed(include: &[&str]) -> Bed {
     Bed::new(include)

@@ -132,6 +132,23 @@ impl Tailer {
         self.table.iter().map(|(_, generation)| generation.position(now)).collect()
     }
 
+    /// The baseline was never completed: what was there at the first look of resumed files teaches once more.
+    pub fn learn_again(&mut self) {
+        for (_, generation) in self.table.iter().filter(|(_, generation)| generation.live_from > 0) {
+            self.learning.push(LearnItem {
+                path: generation.path.clone(),
+                id: generation.id,
+                until: generation.live_from,
+                packing: None,
+                origin: (*generation.origin).clone(),
+                modified_ns: 0,
+            });
+        }
+        // A file found just now is in the list already.
+        let mut seen = HashSet::new();
+        self.learning.retain(|item| seen.insert(item.path.clone()));
+    }
+
     /// What was there before and only teaches, oldest first.
     pub fn take_learning(&mut self) -> Vec<LearnItem> {
         let mut items = std::mem::take(&mut self.learning);

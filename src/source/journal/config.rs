@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use globset::{Glob, GlobMatcher};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::source::ReadFrom;
+
 /// One `[[sources.journald]]` table.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, try_from = "Unchecked")]
@@ -28,17 +30,6 @@ pub struct JournalConfig {
     pub other_machines: bool,
     /// The program to run.
     pub journalctl: PathBuf,
-}
-
-/// What becomes of entries that are there before we first look.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ReadFrom {
-    /// They only teach.
-    #[default]
-    End,
-    /// They are live.
-    Beginning,
 }
 
 /// A unit name with `*`, `?` and `[a-z]`, as systemctl takes it: `ssh*.service`.

@@ -20,7 +20,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use config::{JournalConfig, ReadFrom, UnitPattern};
+pub use config::{JournalConfig, UnitPattern};
 
 use command::{Journalctl, Start};
 use filter::Filter;
@@ -147,7 +147,7 @@ impl Source for Journal {
         if let Some(place) = place {
             self.learn_up_to = relearn.then(|| place.clone());
             self.start = Some(Start::After(place));
-        } else if self.config.read_from == ReadFrom::Beginning {
+        } else if self.config.read_from == crate::source::ReadFrom::Beginning {
             self.start = Some(Start::Head);
         }
         // What fails here is tried again, and reported, by `run`.

@@ -87,10 +87,22 @@ impl Daemon {
 
     /// Starts the binary with a notify socket and nothing of the tester's environment.
     pub fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Daemon {
+        Daemon::start_as(None, arguments, environment)
+    }
+
+    /// As another user, when the tester is root.
+    pub fn start_as(user: Option<u32>, arguments: &[&str], environment: &[(&str, &str)]) -> Daemon {
+        use std::os::unix::process::CommandExt;
         let folder = tempfile::tempdir().expect("a folder");
         let socket = folder.path().join("notify");
         let notify = UnixDatagram::bind(&socket).expect("bound");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_logwren"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_logwren"));
+        if let Some(user) = user {
+            std::os::unix::fs::chown(folder.path(), Some(user), Some(user)).expect("given away");
+            std::os::unix::fs::chown(&socket, Some(user), Some(user)).expect("given away");
+            command.uid(user).gid(user);
+        }
+        let mut child = command
             .args(arguments)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -120,6 +132,14 @@ impl Daemon {
                 panic!("ended with {status} before {line}; {}", self.said());
             }
         }
+    }
+
+    /// Waits for a last word of a daemon that may end at once after it.
+    #[track_caller]
+    pub fn wait_told_until_end(&mut self, line: &str) {
+        let status = self.wait();
+        while self.listen(Duration::from_millis(50)) {}
+        assert!(self.told.iter().any(|told| told == line), "ended with {status} without {line}; {}", self.said());
     }
 
     /// Forgets what was told so far, so that the next wait sees something new.
