@@ -13,7 +13,9 @@ const STATES: u32 = 12;
 /// What a differing part of a token looks like.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Nature {
-    /// A placeholder and nothing else.
+    /// The placeholder of a number or a quantity and nothing else.
+    Number,
+    /// Any other placeholder and nothing else: an address, a path, an id.
     Value,
     /// A name made of parts: `org.apache.Foo`, `nf_conntrack`, `node<NUM>-a`.
     Identifier,
@@ -28,7 +30,10 @@ pub fn needed(known: &str, seen: &str, before: &str, keyed: bool) -> u32 {
     let (known, seen) = difference(known, seen);
     match (nature(known), nature(seen)) {
         (Nature::Value, _) | (_, Nature::Value) => VALUES,
+        (Nature::Number, Nature::Number | Nature::Identifier) | (Nature::Identifier, Nature::Number) => VALUES,
         _ if announces_name(before) => NAMED,
+        // `exit status 0` and `exit status unknown` are two things to say.
+        (Nature::Number, Nature::State | Nature::Plain) | (Nature::State | Nature::Plain, Nature::Number) => PLAIN,
         _ if keyed => KEYED,
         (Nature::State, Nature::State) => STATES,
         (Nature::Identifier, _) | (_, Nature::Identifier) => IDENTIFIERS,
@@ -43,6 +48,9 @@ fn announces_name(word: &str) -> bool {
 }
 
 fn nature(text: &str) -> Nature {
+    if matches!(text, "<NUM>" | "<DUR>" | "<SIZE>") {
+        return Nature::Number;
+    }
     if text.starts_with('<') && text.ends_with('>') && !text.contains(' ') {
         return Nature::Value;
     }
@@ -102,6 +110,9 @@ mod tests {
         check("class", "org.apache.Foo", "org.apache.job.Bar", IDENTIFIERS);
         check("from", "<IP>", "unknown", VALUES);
         check("at", "(<TIME>)", "(never)", VALUES);
+        check("status", "<NUM>", "unknown", PLAIN);
+        check("job", "<NUM>", "backup.daily", VALUES);
+        check("user", "<NUM>", "alice", NAMED);
         check("on", "eth<NUM>", "wlan<NUM>", IDENTIFIERS);
         check("by", "dcbf.........<NUM>", "icbi.........<NUM>", PLAIN);
     }

@@ -13,6 +13,8 @@ pub enum Mask {
     Mail,
     Dur,
     Size,
+    /// Generalized like [`Mask::Any`], of places that always stood in quotes. What is quoted is text and not masked for
+    /// being quoted: `reply was "disk failure imminent"` is no value.
     Str,
     Time,
     /// A word of letters and digits that is none of the others: `u4k9x`, `x86`.

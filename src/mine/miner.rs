@@ -166,7 +166,7 @@ impl Miner {
     }
 
     /// Typed masks alone, without templates: `Failed password for root from <IP> port <NUM>`. Runs of white space become
-    /// one space, lists of values one value. Masking a masked text changes nothing.
+    /// one space, lists of three and more values one value. Masking a masked text changes nothing.
     pub fn mask(message: &str) -> String {
         let mut scan = Scan::default();
         scan.read(message, &Keys::new(0));

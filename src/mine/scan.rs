@@ -34,6 +34,8 @@ pub struct Token {
     pub is: Is,
     /// The last value in it.
     mask: Option<Mask>,
+    /// Stands for a list of values, however long.
+    list: bool,
 }
 
 impl Token {
@@ -47,13 +49,13 @@ impl Token {
         }
     }
 
-    /// A list of values is one value, however long: `blk_<NUM> blk_<NUM> blk_<NUM>`.
-    fn lists(&self, next: &Token) -> bool {
+    /// Both could be items of one list: `blk_<NUM> blk_<NUM> blk_<NUM>`.
+    fn resembles(&self, next: &Token) -> bool {
         // Whether a number is hexadecimal often shows in some items of a list only.
         let number = |mask| matches!(mask, Some(Mask::Num | Mask::Hex | Mask::Id));
         self.class == next.class
             && self.mask.is_some()
-            && self.mask != Some(Mask::Any)
+            && !matches!(self.mask, Some(Mask::Any | Mask::Str))
             && (self.mask == next.mask || number(self.mask) && number(next.mask))
     }
 }
@@ -127,6 +129,7 @@ impl Scan {
                 key: NO_KEY,
                 is: Is::Any,
                 mask: Some(Mask::Any),
+                list: false,
             });
         }
         self.join_quoted(keys);
@@ -247,7 +250,7 @@ impl Scan {
     fn push_mask(&mut self, mask: Mask) {
         self.text.push_str(mask.as_str());
         self.mask = Some(mask);
-        if mask == Mask::Any {
+        if matches!(mask, Mask::Any | Mask::Str) {
             self.class.push(ANY);
             return;
         }
@@ -277,11 +280,21 @@ impl Scan {
         // Room behind the class lets it be hashed in one block.
         self.class.extend_from_slice(&[0; 16]);
         let class = even(keys.hash_start(&self.class, length));
-        let token = Token { start: start as u32, end: self.text.len() as u32, class, key, is, mask: self.mask };
-        if self.tokens.last().is_some_and(|last| last.lists(&token)) {
-            self.text.truncate(start.saturating_sub(1));
-        } else {
-            self.tokens.push(token);
+        let token =
+            Token { start: start as u32, end: self.text.len() as u32, class, key, is, mask: self.mask, list: false };
+        // Two values may be two things; three of a kind are a list.
+        let list = match self.tokens.as_slice() {
+            [.., last] if last.list && last.resembles(&token) => self.tokens.len(),
+            [.., first, second] if first.resembles(second) && second.resembles(&token) => self.tokens.len() - 1,
+            _ => 0,
+        };
+        match self.tokens.get_mut(list.wrapping_sub(1)) {
+            Some(first) => {
+                first.list = true;
+                self.text.truncate(first.end as usize);
+                self.tokens.truncate(list);
+            }
+            None => self.tokens.push(token),
         }
     }
 
@@ -354,4 +367,85 @@ fn closes_quote(token: &str, quote: u8) -> bool {
         .iter()
         .rposition(|byte| *byte == quote)
         .is_some_and(|at| bytes.get(at + 1..).unwrap_or_default().iter().all(|byte| byte.is_ascii_punctuation()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(message: &str, expected: &str) {
+        let keys = Keys::new(3);
+        let mut scan = Scan::default();
+        scan.read(message, &keys);
+        assert_eq!(scan.text(), expected);
+        let classes: Vec<u64> = scan.tokens().iter().map(|token| token.class).collect();
+        // The text of a template is read back after a restart.
+        scan.read_whole(expected, &keys);
+        assert_eq!(scan.text(), expected);
+        assert_eq!(scan.tokens().iter().map(|token| token.class).collect::<Vec<_>>(), classes);
+    }
+
+    #[test]
+    fn values_become_placeholders() {
+        check(
+            "Failed password for root from 10.0.0.1 port 22 ssh2",
+            "Failed password for root from <IP> port <NUM> ssh<NUM>",
+        );
+        check("src: /10.250.19.102:54106 dest: /10.250.19.102:50010", "src: /<IP> dest: /<IP>");
+        check("Receiving block blk_-1608999687919862906", "Receiving block blk_<NUM>");
+        check("attempt_1445144423722_0020_m_000001_0 done", "attempt_<NUM>_<NUM>_m_<NUM>_<NUM> done");
+        check("eth0: link up, 1000Mbps", "eth<NUM>: link up, <ID>");
+        check("mail to=<a.b@example.org>, size=4.0K", "mail to=<<MAIL>>, size=<SIZE>");
+        check("GET https://a.b/c?d=1 took 12ms", "GET <URL> took <DUR>");
+        check("open '/etc/x.conf': 2", "open '<PATH>': <NUM>");
+        check(r"loaded C:\Windows\x.dll, ok", "loaded <PATH>, ok");
+        check("read/write and and/or stay", "read/write and and/or stay");
+        check("at Fri Jun 17 20:55:07 2005 from x", "at <TIME> from x");
+        check("2005-06-03 15:42:50,123 up", "<TIME> up");
+        check("offset -5 and +3.5", "offset <NUM> and <NUM>");
+        check("x86_64 i386 u4k9x is 7f3a or deadbeefcafe", "x<NUM>_<NUM> i<NUM> <ID> is <HEX> or <HEX>");
+        check("mac 00:1b:44:11:3a:b7 ip fe80::1%eth0", "mac <MAC> ip <IP>");
+        check("id 123e4567-e89b-12d3-a456-426614174000.", "id <UUID>.");
+        check("  spaces \t are   one ", "spaces are one");
+        check("größe 5µs naïve1", "größe <DUR> naïve<NUM>");
+        check("", "");
+    }
+
+    #[test]
+    fn a_list_is_one_value() {
+        check("delete blk_1 blk_2 blk_3", "delete blk_<NUM>");
+        check("dump 00ff 1234 ab12 end", "dump <HEX> end");
+        check("load 0.5, 1.0, 0.7, 2", "load <NUM>, <NUM>");
+        check("status 200 512 ok", "status <NUM> <NUM> ok");
+        check("1 2 3 4 10.0.0.1", "<NUM> <IP>");
+    }
+
+    #[track_caller]
+    fn check_tokens(message: &str, expected: &[&str]) {
+        let mut scan = Scan::default();
+        scan.read(message, &Keys::new(3));
+        let texts: Vec<&str> = scan.tokens().iter().map(|token| scan.token_text(token)).collect();
+        assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn quoted_phrases_stay_together() {
+        check_tokens("say \"a b  c\" now", &["say", "\"a b c\"", "now"]);
+        check_tokens("msg=\"x y\", z", &["msg=\"x y\",", "z"]);
+        check_tokens("can't open 'my file' or don't", &["can't", "open", "'my file'", "or", "don't"]);
+        check_tokens("an open \"end without", &["an", "open", "\"end", "without"]);
+        check_tokens("\"a\" \"b c\"", &["\"a\"", "\"b c\""]);
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut() {
+        let mut scan = Scan::default();
+        scan.read(&"word ".repeat(MAX_TOKENS), &Keys::new(3));
+        assert!(!scan.is_cut());
+        scan.read(&"word ".repeat(MAX_TOKENS + 1), &Keys::new(3));
+        assert!(scan.is_cut() && scan.text().ends_with(" word <*>") && scan.tokens().len() == MAX_TOKENS + 1);
+        scan.read(&"é".repeat(MAX_BYTES), &Keys::new(3));
+        assert!(scan.is_cut() && scan.tokens().len() == 2);
+    }
 }

@@ -169,7 +169,7 @@ impl Place {
             [&*self.text, seen].iter().all(|text| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote))
         };
         self.text = match ['"', '\''].into_iter().find(|quote| quoted(*quote)) {
-            Some(quote) => format!("{quote}{any}{quote}").into(),
+            Some(quote) => format!("{quote}{}{quote}", Mask::Str.as_str()).into(),
             None => any.into(),
         };
         self.slot = Slot::Open;
