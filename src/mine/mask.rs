@@ -62,6 +62,11 @@ impl Mask {
 }
 
 impl Mask {
+    /// Stands for a generalized place, not for a value.
+    pub fn is_open(self) -> bool {
+        matches!(self, Mask::Any | Mask::Str)
+    }
+
     /// The placeholder that stands at `at`, as in a masked text that is masked again, and where it ends.
     pub fn at(text: &[u8], at: usize) -> Option<(Mask, usize)> {
         let rest = text.get(at..)?;

@@ -87,7 +87,7 @@ impl Miner {
         let mut rows: Vec<&TemplateRow> = rows.iter().collect();
         rows.sort_by_key(|row| (row.first_seen, row.id));
         for row in rows.iter().filter(|row| row.merged_into.is_none()) {
-            self.scan.read_whole(&row.text, &self.keys);
+            self.scan.read_template(&row.text, &self.keys);
             self.tree.restore(row.id, &self.scan, &self.keys);
         }
         // A merge may lead to one that comes later in the list; each pass settles at least one of a chain.

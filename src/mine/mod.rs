@@ -10,6 +10,7 @@ mod shape;
 mod classify;
 mod table;
 mod scan;
+mod quote;
 mod mask;
 mod value;
 mod tree;

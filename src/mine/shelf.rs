@@ -106,7 +106,7 @@ mod tests {
     fn check(template: &str, message: &str, expected: Option<Fit>) {
         let keys = Keys::new(1);
         let (mut known, mut seen) = (Scan::default(), Scan::default());
-        known.read(template, &keys);
+        known.read_template(template, &keys);
         seen.read(message, &keys);
         let mut shelf = Shelf::new(known.tokens().len());
         shelf.push(3, known.tokens().iter().map(Token::word));

@@ -197,6 +197,22 @@ fn the_seed_decides_nothing() {
 }
 
 #[test]
+fn a_message_cannot_open_places() {
+    let mut miner = miner();
+    let lines = ["<*> <*> <*>", "kernel <*> error", "user=<*> said \"<STR>\" twice"];
+    let (ids, merges) = mine_all(&mut miner, &lines);
+    assert_eq!(miner.text(ids[1]), Some("kernel <ID> error"));
+    let mut restarted = self::miner();
+    restarted.restore(&rows(&miner, &merges));
+    for mut miner in [miner, restarted] {
+        for line in ["disk failure detected", "kernel panic now", "user=root said \"no\" twice"] {
+            assert!(!ids.contains(&miner.mine(line).template), "{line}");
+        }
+        assert_eq!(mine_all(&mut miner, &lines).0, ids);
+    }
+}
+
+#[test]
 fn a_circle_of_merges_ends() {
     let row = |id: u64, into: u64| TemplateRow {
         id: TemplateId(id),
