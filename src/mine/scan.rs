@@ -195,7 +195,7 @@ impl Scan {
                     .filter(|next| next.is_ascii_digit())
                     .and_then(|_| value::value(bytes, at + 1, value::word_length(bytes, at + 1)))
                     .filter(|(mask, _)| matches!(mask, Mask::Num | Mask::Dur | Mask::Size)),
-                b':' if !is_word(previous) && bytes.get(at + 1) == Some(&b':') => {
+                b':' if !is_word(previous) && previous != b'>' && bytes.get(at + 1) == Some(&b':') => {
                     value::ip6(bytes, at).map(|end| (Mask::Ip, end))
                 }
                 _ if is_word(byte) && !is_word(previous) => {
@@ -216,8 +216,9 @@ impl Scan {
                     at + 1
                 }
             };
-            // Every branch above moves on; a value may reach over the spaces inside a date.
-            previous = if next.is_some() { b'>' } else { bytes.get(end - 1).copied().unwrap_or(b' ') };
+            // Every branch above moves on; a value may reach over the spaces inside a date. What stands behind a value
+            // is read as it would be behind its placeholder.
+            previous = if self.text.ends_with('>') { b'>' } else { bytes.get(end - 1).copied().unwrap_or(b' ') };
             at = end;
         }
         self.push_token(start, keys);
@@ -238,6 +239,7 @@ impl Scan {
                 self.class.extend_from_slice(word);
                 self.text.push_str(text);
             }
+            Some(_) if word.iter().all(u8::is_ascii_digit) => self.push_mask(Mask::Num),
             Some(_) if hexadecimal => self.push_mask(if length >= 4 { Mask::Hex } else { Mask::Id }),
             Some(first) if first > 0 && word.iter().skip(first).all(u8::is_ascii_digit) => {
                 self.class.extend_from_slice(word.get(..first).unwrap_or_default());

@@ -36,7 +36,7 @@ pub(super) fn mac(text: &[u8], at: usize) -> Option<usize> {
         }
         place += 1;
     }
-    (matches!(pairs, 6 | 8 | 14 | 20) && ends(text, place)).then_some(place)
+    (matches!(pairs, 6 | 8 | 14 | 20) && ends_group(text, place)).then_some(place)
 }
 
 /// Dotted quad, with its port or prefix length if they follow at once.
@@ -112,7 +112,12 @@ pub fn ip6(text: &[u8], at: usize) -> Option<usize> {
     } else if is(text, place, b'/') {
         place += 1 + digits(text, place + 1, 3);
     }
-    ends(text, place).then_some(place)
+    ends_group(text, place).then_some(place)
+}
+
+/// No further group follows, recognized or not.
+fn ends_group(text: &[u8], at: usize) -> bool {
+    ends(text, at) && !((is(text, at, b':') || is(text, at, b'-')) && !ends(text, at + 1))
 }
 
 #[cfg(test)]
