@@ -54,6 +54,9 @@ pub fn texts(question: &Question) -> impl Iterator<Item = &str> {
         .chain(question.samples.iter().map(|evidence| evidence.line.as_str()))
 }
 
+/// Redaction could take one nonce for a value, but hardly several.
+const TRIES: usize = 4;
+
 /// Builds a request about the first of `questions`, as many as fit; at least one.
 ///
 /// # Errors
@@ -64,6 +67,15 @@ pub fn build(
     random: &mut dyn FnMut() -> u64,
     redactor: &Redactor,
 ) -> Result<Document, FrameBroken> {
+    (0..TRIES).find_map(|_| try_build(config, questions, random, redactor)).ok_or(FrameBroken)
+}
+
+fn try_build(
+    config: &Config,
+    questions: &[&Question],
+    random: &mut dyn FnMut() -> u64,
+    redactor: &Redactor,
+) -> Option<Document> {
     let overhead = estimate_tokens(prompt::SYSTEM.len()) + estimate_tokens(prompt::schema().to_string().len()) + 200;
     let mut ids = Ids::default();
     let mut expected = Expected { nonce: nonce(random), ids: Vec::new(), good: 0, bad: 0 };
@@ -96,10 +108,10 @@ pub fn build(
     }
     let (user, restore) = batch.document(&document);
     if !same_frame(&document, user.as_str()) {
-        return Err(FrameBroken);
+        return None;
     }
     let estimated_input_tokens = estimate_tokens(user.as_str().len()).saturating_add(overhead);
-    Ok(Document { user, restore, expected, taken, estimated_input_tokens })
+    Some(Document { user, restore, expected, taken, estimated_input_tokens })
 }
 
 /// Log text is poor in words a tokenizer knows: three bytes a token instead of the usual four.

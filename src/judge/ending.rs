@@ -7,10 +7,10 @@ use super::belief::{self, Distrust};
 use super::budget::day_name;
 use super::clean;
 use super::config::Mode;
-use super::judge::{Cause, Flight, Group, Judge, undecided};
 use super::outcome::{Answer, TroubleKind};
 use super::prompt::PROMPT_VERSION;
 use super::reader::Item;
+use super::state::{Cause, Flight, Group, Judge, undecided};
 use crate::model::{Completion, Fact, JudgeFailure, Judged, KindId, Severity, Timestamp, Verdict, VerdictRow, clip};
 use crate::redact::Restore;
 
@@ -82,12 +82,12 @@ impl Judge {
     fn fail(&mut self, flight: Flight, failure: JudgeFailure, now: Timestamp, answer: &mut Answer) {
         match failure {
             JudgeFailure::Stop { reason } => {
-                self.groups.push_front(Group { kinds: flight.kinds, cause: flight.cause });
+                self.put_back(flight.kinds, flight.cause);
                 self.pauses.stopped(now, &reason);
                 self.tell(TroubleKind::Stopped, reason);
             }
             JudgeFailure::Later { reason, after } => {
-                self.groups.push_front(Group { kinds: flight.kinds, cause: flight.cause });
+                self.put_back(flight.kinds, flight.cause);
                 let failures = self.pauses.later(now, after, &reason);
                 if failures >= OUTAGE_FAILURES || after >= OUTAGE_LENGTH {
                     self.tell(TroubleKind::Unreachable, reason);

@@ -18,14 +18,16 @@ mod budget;
 mod pause;
 mod outcome;
 mod finding;
-mod judge;
+mod state;
 mod ending;
+#[cfg(test)]
+mod bed;
 #[cfg(test)]
 mod tests;
 
 pub use config::{Config, Mode, Samples};
 pub use finding::finding;
-pub use judge::Judge;
 pub use outcome::{Answer, Asked, Counts, HeldBack, Trouble, TroubleKind};
 pub use prompt::PROMPT_VERSION;
 pub use sample::line_id;
+pub use state::Judge;

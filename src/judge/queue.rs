@@ -117,9 +117,12 @@ impl Queue {
         }
     }
 
-    /// Questions that could be asked at `now`.
-    pub fn waiting(&self, now: Timestamp) -> usize {
-        self.ready.len() + self.later.iter().take_while(|(time, _)| *time <= now).count()
+    /// Questions that could be asked at `now`; learned ones only `with_low`.
+    pub fn waiting(&self, now: Timestamp, with_low: bool) -> usize {
+        let delayed = self.later.iter().take_while(|(time, _)| *time <= now).count();
+        let live = |rank: &&Rank| with_low || !rank.low_priority;
+        // Learned ones stand at the end: this looks at no more than it counts.
+        self.ready.iter().take_while(live).count() + delayed
     }
 
     /// When the next delayed question may be asked.

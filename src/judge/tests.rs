@@ -1,172 +1,14 @@
 //! The judge on a scripted clock with a scripted model: what is asked, what is believed, and that nothing is lost.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::bed::{Bed, blocked, completion, document, id, is_bad, later, question, right_reply, split, stop};
 use super::*;
-use crate::model::{
-    Completion, Evidence, Fact, JudgeFailure, JudgeRequest, Judged, Kind, KindId, Level, Question, TemplateId,
-    Timestamp, Usage, Verdict,
-};
-use crate::redact::Redactor;
-
-use std::collections::BTreeSet;
-use std::sync::LazyLock;
-use std::time::Duration;
-
-const START: i64 = 1_795_000_000;
-static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(&crate::redact::Config::default(), [7; 32]));
-
-/// A judge, its clock and its dice.
-struct Bed {
-    judge: Judge,
-    now: Timestamp,
-    dice: u64,
-}
-
-impl Bed {
-    fn new(toml: &str) -> Bed {
-        let config: Config = toml::from_str(toml).unwrap();
-        Bed { judge: Judge::new(&config, 8192), now: Timestamp::from_seconds(START), dice: 42 }
-    }
-
-    fn with(toml: &str, questions: usize) -> Bed {
-        let mut bed = Bed::new(toml);
-        for number in 0..questions {
-            assert_eq!(bed.judge.ask(question(number), bed.now), Asked::Queued);
-        }
-        bed
-    }
-
-    fn wait(&mut self, seconds: u64) {
-        self.now = self.now.saturating_add(Duration::from_secs(seconds));
-        self.judge.tick(self.now);
-    }
-
-    fn request(&mut self) -> Option<JudgeRequest> {
-        let Bed { judge, now, dice } = self;
-        judge.request(
-            *now,
-            &mut || {
-                *dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                *dice >> 11
-            },
-            &REDACTOR,
-        )
-    }
-
-    /// Ends `request` with `result`, 1000 tokens and a cent.
-    fn end(&mut self, request: JudgeRequest, result: Result<Completion, JudgeFailure>) -> Answer {
-        let usage = Usage { requests: 1, input_tokens: 900, cached_tokens: 0, output_tokens: 100 };
-        let (request, kinds) = (request.id, request.kinds);
-        self.judge.answer(Judged { request, kinds, result, usage, cost_usd: 0.01, finished_at: self.now }, self.now)
-    }
-
-    /// Asks and has the model answer by `change`, which sees the right reply.
-    fn answered(&mut self, change: impl FnOnce(&mut Value)) -> Answer {
-        let request = self.request().expect("something to ask");
-        let mut reply = right_reply(&request);
-        change(&mut reply);
-        self.end(request, Ok(completion(&reply.to_string())))
-    }
-
-    fn failed(&mut self, failure: JudgeFailure) -> Answer {
-        let request = self.request().expect("something to ask");
-        self.end(request, Err(failure))
-    }
-
-    /// `0:normal 1:undecided`, for the questions that have a verdict.
-    fn verdicts(&self, questions: usize) -> String {
-        (0..questions)
-            .filter_map(|number| Some(format!("{number}:{}", self.judge.verdict(id(number))?.verdict.as_str())))
-            .collect::<Vec<_>>()
-            .join(" ")
-    }
-}
-
-fn question(number: usize) -> Question {
-    let template = format!("worker-{} finished job <NUM> for <*>", letters(number));
-    let line = format!("worker-{} finished job 12 for alice", letters(number));
-    let kind = Kind { program: "app".into(), level: Level::Info, template: TemplateId::of(&template) };
-    let now = Timestamp::from_seconds(START);
-    let sample = Evidence {
-        time: now,
-        host: "web1".into(),
-        program: "app".into(),
-        level: Level::Info,
-        origin: "/var/log/app.log".into(),
-        offset: 77,
-        line,
-    };
-    Question {
-        id: kind.id(),
-        kind,
-        template,
-        host: "web1".to_owned(),
-        count: 12,
-        first_seen: now,
-        last_seen: now,
-        samples: vec![sample],
-        low_priority: false,
-        missed: 0,
-        not_before: None,
-    }
-}
-
-fn letters(number: usize) -> String {
-    number.to_string().bytes().map(|digit| char::from(digit + 49)).collect()
-}
-
-fn id(number: usize) -> KindId {
-    question(number).id
-}
-
-fn document(request: &JudgeRequest) -> Value {
-    serde_json::from_str(request.prompt.user.as_str()).unwrap()
-}
-
-fn is_bad(item: &Value) -> bool {
-    let text = item.to_string();
-    ["kernel panic", "out of memory", "corrupt"].iter().any(|word| text.contains(word))
-}
-
-fn right_reply(request: &JudgeRequest) -> Value {
-    let document = document(request);
-    let verdicts: Vec<Value> = document["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|item| {
-            if is_bad(item) {
-                json!({"id": item["id"], "verdict": "anomalous", "confidence": 0.9, "severity": "high",
-                    "category": "storage", "reason": "it is broken", "remediation": ["mend it"]})
-            } else {
-                json!({"id": item["id"], "verdict": "normal", "confidence": 0.9})
-            }
-        })
-        .collect();
-    json!({"nonce": document["nonce"], "verdicts": verdicts})
-}
-
-fn completion(text: &str) -> Completion {
-    Completion { text: text.to_owned(), usage: Usage::default(), model: "gemini-test".to_owned() }
-}
-
-fn split() -> JudgeFailure {
-    JudgeFailure::Split { reason: "too large".to_owned() }
-}
-
-fn blocked() -> JudgeFailure {
-    JudgeFailure::Blocked { reason: "blocked".to_owned() }
-}
-
-fn later(seconds: u64) -> JudgeFailure {
-    JudgeFailure::Later { reason: "busy".to_owned(), after: Duration::from_secs(seconds) }
-}
-
-fn stop() -> JudgeFailure {
-    JudgeFailure::Stop { reason: "bad key".to_owned() }
-}
+use crate::model::{Fact, JudgeRequest, KindId, Level, Verdict};
 
 #[test]
 fn the_document_is_as_designed() {
@@ -220,6 +62,29 @@ fn redacted_samples_keep_values_but_no_personal_data() {
         assert!(!sent.contains(secret), "{secret} in {sent}");
     }
     assert!(sent.contains("12345"), "{sent}");
+}
+
+#[test]
+fn what_masking_keeps_survives_redaction() {
+    let mut bed = Bed::new("");
+    let mut asked = question(0);
+    asked.template = "Failed <*> for <*> from <IP> port <NUM>: <*> (status <NUM>)".to_owned();
+    asked.samples[0].line = "Failed password for bob from 10.1.2.3 port 55222: ECONNRESET (status 255)".to_owned();
+    bed.judge.ask(asked, bed.now);
+    let document = document(&bed.request().unwrap());
+    let item = document["items"].as_array().unwrap().iter().find(|item| item["program"] == "app").unwrap().clone();
+    assert_eq!(item["examples"], json!(["Failed <*> for <*> from <IP:private> port <NUM>: ECONNRESET (status 255)"]));
+}
+
+#[test]
+fn an_urgent_question_overtakes_what_could_not_be_asked() {
+    let mut bed = Bed::with("", 3);
+    bed.failed(later(5));
+    let mut urgent = question(9);
+    urgent.kind.level = Level::Crit;
+    bed.judge.ask(urgent, bed.now);
+    bed.wait(60);
+    assert_eq!(bed.request().unwrap().kinds, [id(9), id(0), id(1), id(2)]);
 }
 
 #[test]
@@ -506,12 +371,16 @@ fn dollars_count_too_and_learned_kinds_leave_half() {
     learned.low_priority = true;
     bed.judge.ask(learned, bed.now);
     assert!(bed.request().is_none(), "half is spent");
+    assert_eq!(bed.judge.waiting(bed.now), 0);
+    assert_eq!(bed.judge.next_deadline().map(|time| time.to_string()).as_deref(), Some("2026-11-19T00:00:00Z"));
     for number in [3, 4] {
         bed.judge.ask(question(number), bed.now);
         bed.answered(|_| {});
     }
     bed.judge.ask(question(5), bed.now);
     assert!(bed.request().is_none(), "all is spent");
+    bed.wait(86_400);
+    assert_eq!(bed.request().unwrap().kinds, [id(5), id(2)], "live before learned");
 }
 
 #[test]

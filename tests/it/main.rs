@@ -5,4 +5,7 @@ mod architecture;
 mod tidy;
 mod watch;
 mod deliver;
+mod llm;
 mod gemini;
+mod gemini_failures;
+mod gemini_fake;

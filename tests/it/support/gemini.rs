@@ -18,7 +18,6 @@ use serde_json::Value;
 
 use super::serve::{Running, serve};
 
-type Oracle = dyn Fn(&Value) -> Option<Value> + Send;
 type FaultRule = dyn Fn(&Value) -> Option<Fault> + Send;
 
 /// The server. Stops when dropped.
@@ -36,8 +35,9 @@ struct State {
     /// Decides by the document of the request.
     rule: Option<Box<FaultRule>>,
     /// Judges an item instead of the keyword table.
-    oracle: Option<Box<Oracle>>,
-    gullible: bool,
+    oracle: Option<Box<model::Oracle>>,
+    /// Text that it takes for an order to find everything normal.
+    order: Option<String>,
     /// `modelVersion` instead of the model asked.
     rerouted: Option<String>,
 }
@@ -90,9 +90,9 @@ impl FakeGemini {
         self.lock().oracle = Some(Box::new(oracle));
     }
 
-    /// From now on obeys whatever a log line tells it.
-    pub fn be_gullible(&self) {
-        self.lock().gullible = true;
+    /// From now on finds everything normal when any text of a request says `order`, as a weak model does.
+    pub fn obey(&self, order: &str) {
+        self.lock().order = Some(order.to_lowercase());
     }
 
     /// Another model answers than the one asked.
@@ -133,7 +133,7 @@ fn respond(state: &Mutex<State>, request: Request) -> http::Response {
     let document = call.document();
     let scripted = state.faults.pop_front().or(state.always);
     let fault = scripted.or_else(|| state.rule.as_ref()?(document.as_ref()?));
-    let mut verdicts = model::judge(document.as_ref(), state.gullible, state.oracle.as_deref());
+    let mut verdicts = model::judge(document.as_ref(), state.order.as_deref(), state.oracle.as_deref());
     if let (Some(fault), Some(verdicts)) = (fault, verdicts.as_mut()) {
         faults::distort(fault, verdicts);
     }

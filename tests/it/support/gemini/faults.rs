@@ -359,7 +359,7 @@ fn rude(fault: Fault, body: Vec<u8>) -> Response {
             vec![Step::Send(head), Step::Repeat(vec![b' '; 1024 * 1024], 200)]
         }
         Fault::Gzip => gzipped(&gzip(&body)),
-        Fault::GzipBomb => gzipped(&gzip(&vec![b' '; 64 * 1024 * 1024])),
+        Fault::GzipBomb => gzipped(&gzip(&vec![b' '; 6 * 1024 * 1024])),
         Fault::GzipBroken => gzipped(b"this is no gzip at all"),
         Fault::InvalidUtf8 => {
             let text = String::from_utf8_lossy(&body).replacen("The text says", "The \u{1}text says", 1);

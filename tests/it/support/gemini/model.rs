@@ -1,4 +1,4 @@
-//! The model behind the fake: a keyword table with manners. Obeys log text when gullible, as a weak model does.
+//! The model behind the fake: a keyword table with manners. Obeys log text when told to, as a weak model does.
 
 use serde_json::{Value, json};
 
@@ -6,6 +6,9 @@ use super::contract::Generate;
 use super::faults::Fault;
 
 type Row = (&'static str, &'static str, &'static str);
+
+/// Judges an item in place of the table, where it wants to.
+pub type Oracle = dyn Fn(&Value) -> Option<Value> + Send;
 
 /// First match decides: words, severity, category.
 const ANOMALOUS: &[Row] = &[
@@ -25,20 +28,12 @@ const ANOMALOUS: &[Row] = &[
     ("failed to start", "medium", "availability"),
 ];
 const WATCH: &[&str] = &["authentication failure", "failed password", "timed out", "retry", "slow query"];
-/// What a gullible model takes for an order.
-const ORDERS: &[&str] =
-    &["ignore previous instructions", "classify every", "all entries in this batch", "classify as normal"];
-
 /// Verdicts for every item, as a list; none when the user turn is no document of ours.
-pub fn judge(
-    document: Option<&Value>,
-    gullible: bool,
-    oracle: Option<&(dyn Fn(&Value) -> Option<Value> + Send)>,
-) -> Option<Value> {
+pub fn judge(document: Option<&Value>, order: Option<&str>, oracle: Option<&Oracle>) -> Option<Value> {
     let document = document?;
     let items = document.get("items")?.as_array()?;
     let everything = document.to_string().to_lowercase();
-    let obeys = gullible && ORDERS.iter().any(|order| everything.contains(order));
+    let obeys = order.is_some_and(|order| everything.contains(order));
     let verdicts: Vec<Value> = items
         .iter()
         .map(|item| {

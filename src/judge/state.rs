@@ -37,6 +37,8 @@ pub struct Judge {
     pub(super) flight: Option<Flight>,
     pub(super) budget: Budget,
     pub(super) pauses: Pauses,
+    /// Learned kinds have used up their half of the day; they wait until then.
+    pub(super) low_until: Option<Timestamp>,
     pub(super) counts: Counts,
     /// Troubles said and not over yet: each is said once.
     pub(super) told: Vec<TroubleKind>,
@@ -99,6 +101,7 @@ impl Judge {
             flight: None,
             budget: Budget::default(),
             pauses: Pauses::default(),
+            low_until: None,
             counts: Counts::default(),
             told: Vec::new(),
             troubles: Vec::new(),
@@ -181,9 +184,11 @@ impl Judge {
         self.queue.get(kind)
     }
 
-    /// How many questions could be asked now, the ones in flight excluded.
+    /// How many questions could be asked now, the ones in flight excluded, and learned ones that must leave the rest of
+    /// today's budget to what is new.
     pub fn waiting(&self, now: Timestamp) -> usize {
-        self.queue.waiting(now) + self.groups.iter().map(|group| group.kinds.len()).sum::<usize>()
+        let with_low = self.low_until.is_none_or(|until| until <= now);
+        self.queue.waiting(now, with_low) + self.groups.iter().map(|group| group.kinds.len()).sum::<usize>()
     }
 
     /// How many questions are out.
@@ -202,15 +207,16 @@ impl Judge {
     /// When [`Judge::tick`] should be called next; none while nothing changes by time alone.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let lost = self.flight.as_ref().map(|flight| flight.since.saturating_add(LOST_AFTER));
-        [lost, self.pauses.until(), self.queue.next_time()].into_iter().flatten().min()
+        [lost, self.pauses.until(), self.queue.next_time(), self.low_until].into_iter().flatten().min()
     }
 
     /// Ends pauses and delays that are over. Questions of a request that never ended wait again.
     pub fn tick(&mut self, now: Timestamp) {
         self.pauses.tick(now);
         self.queue.tick(now);
+        self.low_until = self.low_until.filter(|until| *until > now);
         if let Some(flight) = self.flight.take_if(|flight| now.since(flight.since) >= LOST_AFTER) {
-            self.groups.push_front(Group { kinds: flight.kinds, cause: flight.cause });
+            self.put_back(flight.kinds, flight.cause);
         }
     }
 
@@ -248,7 +254,7 @@ impl Judge {
             Ok(document) => document,
             Err(error) => {
                 // Fails closed: nothing is sent, and the questions wait.
-                self.groups.push_front(Group { kinds, cause: group.cause });
+                self.put_back(kinds, group.cause);
                 self.pauses.stopped(now, &error.to_string());
                 self.tell(TroubleKind::Stopped, error.to_string());
                 return None;
@@ -260,15 +266,13 @@ impl Judge {
         let config = &self.config;
         if !self.budget.has_room(expected_tokens, config.daily_tokens, config.daily_usd, false, now) {
             taken.extend(left);
-            self.groups.push_front(Group { kinds: taken, cause: group.cause });
+            self.put_back(taken, group.cause);
             self.pauses.set(Budget::next_day(now), "the daily budget is spent");
             let reason = self.budget_reason(now);
             self.tell(TroubleKind::BudgetSpent, reason);
             return None;
         }
-        if !left.is_empty() {
-            self.groups.push_front(Group { kinds: left, cause: group.cause });
-        }
+        self.put_back(left, group.cause);
         let id = random();
         self.counts.requests += 1;
         let request = JudgeRequest {
@@ -302,8 +306,20 @@ impl Judge {
         }
         let (tokens, usd) = (self.config.daily_tokens, self.config.daily_usd);
         let with_low = self.budget.has_room(0, tokens, usd, true, now);
+        if !with_low {
+            self.low_until = Some(Budget::next_day(now));
+        }
         let kinds = self.queue.take(document::capacity(self.max_output_tokens), with_low);
         (!kinds.is_empty()).then_some(Group { kinds, cause: Cause::Fresh })
+    }
+
+    /// Fresh questions go back in line, where newer and more urgent ones may overtake; split ones stay together.
+    pub(super) fn put_back(&mut self, kinds: Vec<KindId>, cause: Cause) {
+        if cause == Cause::Fresh {
+            kinds.into_iter().for_each(|kind| self.queue.wait(kind));
+        } else if !kinds.is_empty() {
+            self.groups.push_front(Group { kinds, cause });
+        }
     }
 
     fn hold_back(&mut self, question: Question, pattern: &str, now: Timestamp) -> HeldBack {
