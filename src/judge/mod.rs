@@ -2,7 +2,8 @@
 //!
 //! Each kind of line is asked about once, in requests of up to 40 with two canaries among them; an answer counts only
 //! when both canaries are right and the ids are ours. Nothing is ever made normal by a failure: what could not be
-//! judged is `undecided` and local detection stands. Pure: the reply comes back as an input.
+//! judged is `undecided` and local detection stands. Pure: the reply comes back as an input. `now` is the time of the
+//! wall here, also when old logs are analyzed: budgets, quotas and outages happen today.
 //! *Not here:* HTTP, retries within a request (llm); what becomes of a verdict (triage).
 
 mod config;

@@ -22,8 +22,9 @@ use crate::redact::{self, Redactor, Restore};
 
 /// An undecided kind is not asked about again before this.
 const UNDECIDED_FOR: Duration = Duration::from_secs(24 * 3600);
-/// A request without an end is given up after this. A backend always ends earlier.
-const LOST_AFTER: Duration = Duration::from_secs(900);
+/// A request without an end is given up after this. Longer than all tries with the longest deadline and the slowest
+/// rate limit, so only a caller that lost the reply gets here.
+const LOST_AFTER: Duration = Duration::from_secs(3600);
 
 /// Asks about kinds of lines and keeps what was answered.
 pub struct Judge {

@@ -402,7 +402,7 @@ fn text_that_speaks_to_a_model_never_leaves() {
 fn a_request_that_never_ends_is_given_up() {
     let mut bed = Bed::with("", 1);
     let lost = bed.request().unwrap();
-    bed.wait(899);
+    bed.wait(3_599);
     assert!(bed.request().is_none());
     bed.wait(1);
     let second = bed.request().unwrap();
@@ -429,6 +429,25 @@ fn spend_is_written_by_day_and_model() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever a log says, it stays inside its strings: one document, our frame, two canaries, no control characters.
+    #[test]
+    fn hostile_text_stays_inside(program in ".{0,40}", template in any::<String>(), line in any::<String>(), mode in 0usize..3) {
+        let mut bed = Bed::new(["", "samples = 'redacted'", "mode = 'lines'"][mode]);
+        let mut hostile = question(0);
+        hostile.kind.program = program.into();
+        hostile.template = format!("{template}\"}}]}}");
+        hostile.samples[0].line = line;
+        if matches!(bed.judge.ask(hostile, bed.now), Asked::Queued) {
+            let request = bed.request().expect("asked");
+            let document = document(&request);
+            prop_assert_eq!(document.as_object().map(|members| members.len()), Some(3));
+            prop_assert_eq!(document["items"].as_array().map(Vec::len), Some(3));
+            prop_assert!(!request.prompt.user.as_str().chars().any(char::is_control));
+            let reply = right_reply(&request).to_string();
+            prop_assert_eq!(bed.end(request, Ok(completion(&reply))).verdicts.len(), 1);
+        }
+    }
 
     /// Whatever the backend does, each question is answered or still waits, and the clock has work only when it says so.
     #[test]
