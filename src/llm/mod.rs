@@ -1,6 +1,6 @@
 //! How is a model reached? One backend a file, one request at a time, over HTTPS, with limits, retries and a deadline.
 //!
-//! A backend turns one [`Prompt`] into one [`Completion`] or says what to do about the failure. [`Client`] adds the rate
+//! A backend turns one `Prompt` into one `Completion` or says what to do about the failure. [`Client`] adds the rate
 //! limit and the retries. *Not here:* what to ask and what to believe (judge), where the key comes from (config).
 
 mod backend;

@@ -1,6 +1,6 @@
 //! When is a failed request sent again? At most so often, inside a total budget, never before the provider allows it.
 //!
-//! Knows no provider: a backend's [`Failure`] says which of these applies. Every try takes its own rate token.
+//! Knows no provider: a backend's `Failure` says which of these applies. Every try takes its own rate token.
 
 use std::time::Duration;
 
