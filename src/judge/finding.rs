@@ -72,7 +72,8 @@ impl Trouble {
             ),
         };
         Finding {
-            judged_by: JudgedBy::Detector("judge".into()),
+            // The name by which triage knows that it is about ourselves.
+            judged_by: JudgedBy::Detector("self".into()),
             category: Category::Configuration,
             proposed: severity,
             confidence: 1.0,

@@ -295,6 +295,8 @@ fn a_bad_key_stops_and_is_said_once() {
     let mut bed = Bed::with("", 1);
     let answer = bed.failed(stop());
     assert_eq!(answer.troubles, [Trouble { kind: TroubleKind::Stopped, reason: "bad key".to_owned() }]);
+    let finding = answer.troubles[0].finding("web1".into(), bed.now);
+    assert_eq!((finding.judged_by.to_string().as_str(), finding.group.as_str()), ("detector:self", "judge-stopped"));
     assert_eq!(bed.judge.paused(bed.now), Some("bad key"));
     assert!(bed.request().is_none());
     bed.wait(3_600);
