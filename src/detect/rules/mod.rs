@@ -1,6 +1,7 @@
 //! What is known to be bad, and how often? Rules in TOML, shipped and the user's, evaluated once per kind and counted per
 //! key on event time. *Not here:* reading rule files (config), severity of the incident (triage).
 
+mod literals;
 mod pattern;
 mod spec;
 mod set;

@@ -2,20 +2,36 @@
 //! checked where they are read, so that a mistake is reported at its place.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use regex::bytes::{Captures, Regex, RegexBuilder};
+use regex_syntax::hir::{Hir, HirKind};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::literals;
 
 /// Largest compiled regular expression, in bytes.
 const SIZE_LIMIT: usize = 1 << 20;
+/// A pattern of at most so many bytes without counted repetitions stays far below that limit.
+const SURELY_SMALL: usize = 2_000;
 
 /// A regular expression (the `regex` crate's syntax: linear time, no look-around), not anchored. `\d`, `\w`, `\s` and
 /// `(?i)` mean ASCII, which makes it ten times smaller, unless it has a class or flag that needs Unicode.
+///
+/// Its syntax is checked when it is read. It is compiled when it is first used: most rules are about programs that a host
+/// does not have.
 #[derive(Clone)]
 pub struct Pattern {
     /// As it was written.
     text: Box<str>,
-    regex: Regex,
+    /// With its flags.
+    flagged: Box<str>,
+    /// Names of its captures.
+    names: Box<[Box<str>]>,
+    /// One of these words (in any case) is in every text that matches; empty when there are none worth looking for.
+    words: Vec<Vec<u8>>,
+    /// `None` inside would be a pattern that passed all checks and does not compile; it matches nothing.
+    regex: OnceLock<Option<Regex>>,
 }
 
 impl Pattern {
@@ -25,8 +41,26 @@ impl Pattern {
         if text.is_empty() {
             return Err("an empty pattern matches every line; leave the key out instead".to_owned());
         }
-        let regex = build(&format!("(?-u){text}")).or_else(|_| build(text)).map_err(|error| explain(text, &error))?;
-        Ok(Pattern { text: text.into(), regex })
+        let ascii = format!("(?-u){text}");
+        let (flagged, hir) = match parse(&ascii) {
+            Ok(hir) => (ascii, hir),
+            Err(_) => (text.to_owned(), parse(text).map_err(|error| explain(text, &error.to_string()))?),
+        };
+        let mut names = Vec::new();
+        capture_names(&hir, &mut names);
+        let pattern = Pattern {
+            text: text.into(),
+            flagged: flagged.into(),
+            names: names.into(),
+            words: literals::required(&hir).unwrap_or_default(),
+            regex: OnceLock::new(),
+        };
+        // Only these can grow beyond the limit: compile them now, to be able to say so.
+        if text.len() > SURELY_SMALL || text.contains('{') {
+            let regex = build(&pattern.flagged).map_err(|error| explain(text, &error.to_string()))?;
+            return Ok(Pattern { regex: OnceLock::from(Some(regex)), ..pattern });
+        }
+        Ok(pattern)
     }
 
     /// As it was written.
@@ -34,22 +68,26 @@ impl Pattern {
         &self.text
     }
 
-    /// With its flags, as a set of patterns needs it.
-    pub fn compiled(&self) -> &str {
-        self.regex.as_str()
+    /// One of these words (in any case) is in every text that matches; empty when there are none worth looking for.
+    pub fn words(&self) -> &[Vec<u8>] {
+        &self.words
     }
 
     pub fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text.as_bytes())
+        self.regex().is_some_and(|regex| regex.is_match(text.as_bytes()))
     }
 
     pub fn captures<'a>(&self, text: &'a str) -> Option<Captures<'a>> {
-        self.regex.captures(text.as_bytes())
+        self.regex().and_then(|regex| regex.captures(text.as_bytes()))
     }
 
     /// Names of its captures.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.regex.capture_names().flatten()
+        self.names.iter().map(|name| &**name)
+    }
+
+    fn regex(&self) -> Option<&Regex> {
+        self.regex.get_or_init(|| build(&self.flagged).ok()).as_ref()
     }
 }
 
@@ -140,21 +178,36 @@ impl<'de> Deserialize<'de> for NamePattern {
     }
 }
 
+fn parse(text: &str) -> Result<Hir, regex_syntax::Error> {
+    regex_syntax::ParserBuilder::new().utf8(false).build().parse(text)
+}
+
+/// In the order of their groups; the parser bounds the depth.
+fn capture_names(hir: &Hir, names: &mut Vec<Box<str>>) {
+    match hir.kind() {
+        HirKind::Capture(capture) => {
+            names.extend(capture.name.clone());
+            capture_names(&capture.sub, names);
+        }
+        HirKind::Repetition(repetition) => capture_names(&repetition.sub, names),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().for_each(|part| capture_names(part, names));
+        }
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => {}
+    }
+}
+
 fn build(text: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(text).size_limit(SIZE_LIMIT).dfa_size_limit(SIZE_LIMIT).build()
 }
 
-fn explain(text: &str, error: &regex::Error) -> String {
-    match error {
-        regex::Error::CompiledTooBig(limit) => {
-            format!("`{text}` compiles to more than {limit} bytes; use smaller repetitions")
-        }
-        other => {
-            let message = other.to_string();
-            let why = message.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
-            format!("`{text}` is not a regular expression: {why}; look-around and back references do not exist")
-        }
+/// The last line of the crate's message says what is wrong; the lines before it draw carets.
+fn explain(text: &str, message: &str) -> String {
+    let why = message.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
+    if why.contains("exceeds size limit") {
+        return format!("`{text}` compiles to more than {SIZE_LIMIT} bytes; use smaller repetitions");
     }
+    format!("`{text}` is not a regular expression: {why}; look-around and back references do not exist")
 }
 
 fn strip_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {

@@ -1,21 +1,20 @@
-//! All rules in force, grouped by program, and which of them a line concerns. Overriding by name happens here; counting
-//! does not.
+//! All rules in force, and which of them a line concerns: one look for words finds the few worth trying, then program and
+//! the rest decide. Overriding by name happens here; counting does not.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use regex::bytes::{Captures, RegexSet, RegexSetBuilder};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+use regex::bytes::Captures;
 
-use super::pattern::NamePattern;
+use super::pattern::{NamePattern, Pattern};
 use super::spec::{Rule, RuleSpec};
 use crate::detect::Seen;
 use crate::model::{Level, clip};
 
 /// Longest start of a message that rules look at, in bytes: bounds the time of hostile lines.
 const MATCH_BYTES: usize = 8_192;
-/// Largest compiled set of one group of rules, in bytes.
-const SET_LIMIT: usize = 16 << 20;
 
 /// What is wrong between rules.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,27 +34,12 @@ impl fmt::Display for RuleProblem {
 #[derive(Debug, Default)]
 pub struct RuleSet {
     rules: Vec<Rule>,
-    groups: Vec<Group>,
-}
-
-/// Rules with the same list of programs.
-#[derive(Debug)]
-struct Group {
-    /// Empty: any program.
-    programs: Vec<NamePattern>,
-    /// Places in `RuleSet::rules`.
-    rules: Vec<usize>,
-    /// All message patterns of the group in one automaton, made when the first line of such a program comes. `None`
-    /// when it would be too large: then each rule is tried.
-    prefilter: OnceLock<Option<Prefilter>>,
-}
-
-#[derive(Debug)]
-struct Prefilter {
-    set: RegexSet,
-    /// Which rule each pattern of the set belongs to.
+    /// Words of all messages, with `owners` at the same places. `None` without rules, or should they be too many to look
+    /// for at once: then every rule is tried.
+    words: Option<AhoCorasick>,
+    /// Which rule each word belongs to.
     owners: Vec<usize>,
-    /// Rules to be tried whatever the message is.
+    /// Rules that are tried whatever the message is.
     always: Vec<usize>,
 }
 
@@ -115,7 +99,7 @@ impl RuleSet {
             return Err(problems);
         }
         let rules = in_force.into_iter().filter_map(|(_, spec)| spec.rule).collect();
-        Ok(RuleSet::group(rules))
+        Ok(RuleSet::of(rules))
     }
 
     pub fn rules(&self) -> &[Rule] {
@@ -128,45 +112,40 @@ impl RuleSet {
 
     /// Rules this line concerns, by place, in the order of the rules.
     pub fn find(&self, line: &Line<'_>) -> Vec<(usize, Role)> {
-        let mut found = Vec::new();
-        for group in &self.groups {
-            if !concerns(&group.programs, line) {
-                continue;
+        let mut tried = self.always.clone();
+        match &self.words {
+            Some(words) => {
+                let found = words.find_overlapping_iter(line.message);
+                tried.extend(found.filter_map(|word| self.owners.get(word.pattern().as_usize()).copied()));
+                tried.sort_unstable();
+                tried.dedup();
             }
-            let prefilter = group.prefilter.get_or_init(|| Prefilter::new(&group.rules, &self.rules));
-            let tried: Vec<usize> = match prefilter {
-                Some(prefilter) => prefilter.candidates(line.message),
-                None => group.rules.clone(),
-            };
-            for place in tried {
-                if let Some(role) = self.rules.get(place).and_then(|rule| rule.role(line)) {
-                    found.push((place, role));
-                }
-            }
+            None => tried = (0..self.rules.len()).collect(),
         }
-        found.sort_unstable_by_key(|(place, _)| *place);
-        found.dedup_by_key(|(place, _)| *place);
-        found
+        tried.into_iter().filter_map(|place| Some((place, self.rules.get(place)?.role(line)?))).collect()
     }
 
-    fn group(rules: Vec<Rule>) -> RuleSet {
-        let mut groups: Vec<Group> = Vec::new();
+    fn of(rules: Vec<Rule>) -> RuleSet {
+        let (mut patterns, mut owners, mut always) = (Vec::new(), Vec::new(), Vec::new());
         for (place, rule) in rules.iter().enumerate() {
-            match groups.iter_mut().find(|group| group.programs == rule.matching.program) {
-                Some(group) => group.rules.push(place),
-                None => groups.push(Group {
-                    programs: rule.matching.program.clone(),
-                    rules: vec![place],
-                    prefilter: OnceLock::new(),
-                }),
+            let messages: Vec<&Pattern> =
+                rule.matching.message.iter().chain(rule.after.iter().map(|after| &after.message)).collect();
+            if rule.values || messages.is_empty() || messages.iter().any(|pattern| pattern.words().is_empty()) {
+                always.push(place);
+                continue;
+            }
+            for word in messages.into_iter().flat_map(Pattern::words) {
+                patterns.push(word.clone());
+                owners.push(place);
             }
         }
-        RuleSet { rules, groups }
+        let words = AhoCorasickBuilder::new().ascii_case_insensitive(true).build(&patterns).ok();
+        RuleSet { rules, words, owners, always }
     }
 }
 
 impl Rule {
-    /// What this line is to this rule. The program is checked by the group, and here again for lines of remembered kinds.
+    /// What this line is to this rule.
     pub fn role(&self, line: &Line<'_>) -> Option<Role> {
         if !self.surroundings(line) {
             return None;
@@ -213,37 +192,6 @@ impl<'a> Line<'a> {
             message: clip(seen.message, MATCH_BYTES),
             origin: seen.origin,
         }
-    }
-}
-
-impl Prefilter {
-    fn new(places: &[usize], rules: &[Rule]) -> Option<Prefilter> {
-        let mut patterns: Vec<&str> = Vec::new();
-        let (mut owners, mut always) = (Vec::new(), Vec::new());
-        for place in places {
-            let rule = rules.get(*place)?;
-            match &rule.matching.message {
-                Some(message) if !rule.values => {
-                    let after = rule.after.iter().map(|after| after.message.compiled());
-                    for pattern in std::iter::once(message.compiled()).chain(after) {
-                        patterns.push(pattern);
-                        owners.push(*place);
-                    }
-                }
-                Some(_) | None => always.push(*place),
-            }
-        }
-        let set = RegexSetBuilder::new(patterns).size_limit(SET_LIMIT).build().ok()?;
-        Some(Prefilter { set, owners, always })
-    }
-
-    fn candidates(&self, message: &str) -> Vec<usize> {
-        let matched = self.set.matches(message.as_bytes());
-        let mut places: Vec<usize> = matched.iter().filter_map(|at| self.owners.get(at).copied()).collect();
-        places.extend(&self.always);
-        places.sort_unstable();
-        places.dedup();
-        places
     }
 }
 

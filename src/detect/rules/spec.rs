@@ -162,6 +162,9 @@ fn check_match(written: &Written) -> Result<(), String> {
     if program.is_empty() && unit.is_empty() && level.is_none() && template.is_none() && message.is_none() {
         return Err("`match` needs at least one of program, unit, level, template, message".to_owned());
     }
+    if written.values && program.is_empty() && unit.is_empty() && template.is_none() {
+        return Err("`values = true` looks at every line, so it needs program, unit or template".to_owned());
+    }
     if written.quiet && message.is_none() && template.is_none() {
         return Err("a quiet rule needs `match.message` or `match.template`".to_owned());
     }
