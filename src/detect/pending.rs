@@ -12,6 +12,7 @@ const CAPACITY: usize = 1_000;
 
 /// What one detector has to say about new kinds, and whether it may.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Pending {
     /// The baseline is complete.
     learned: bool,

@@ -37,10 +37,6 @@ impl<K: Hash + Eq, V> Recent<K, V> {
         self.young.get(key).or_else(|| self.old.get(key))
     }
 
-    pub fn remove(&mut self, key: &K) -> Option<V> {
-        self.young.remove(key).or_else(|| self.old.remove(key))
-    }
-
     /// In no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.old.iter().chain(&self.young)
@@ -49,10 +45,6 @@ impl<K: Hash + Eq, V> Recent<K, V> {
     /// In no particular order; not a use.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
         self.old.iter_mut().chain(&mut self.young)
-    }
-
-    pub fn len(&self) -> usize {
-        self.young.len() + self.old.len()
     }
 
     /// Entries dropped for room.
@@ -73,16 +65,14 @@ mod tests {
     #[test]
     fn keeps_what_is_used_and_stays_bounded() {
         let mut map = Recent::new(100);
-        for number in 0..10_000 {
+        for number in 0..1_000 {
             *map.entry(number, || 0) += 1;
             *map.entry(-1, || 0) += 1;
-            assert!(map.len() <= 101, "{}", map.len());
+            assert!(map.iter().count() <= 101);
         }
-        assert_eq!(map.peek(&-1), Some(&10_000));
-        assert_eq!(map.peek(&9_999), Some(&1));
+        assert_eq!(map.peek(&-1), Some(&1_000));
+        assert_eq!(map.peek(&999), Some(&1));
         assert_eq!(map.peek(&5), None);
-        assert_eq!(map.forgotten() + map.len() as u64, 10_001);
-        assert_eq!(map.remove(&-1), Some(10_000));
-        assert_eq!(map.iter().filter(|(key, _)| **key == -1).count(), 0);
+        assert_eq!(map.forgotten() + map.iter().count() as u64, 1_001);
     }
 }

@@ -88,14 +88,23 @@ impl RuleDetector {
         self.series.iter().map(Series::forgotten).sum()
     }
 
-    fn count(&mut self, place: usize, role: Role, seen: &Seen<'_>, line: &Line<'_>, out: &mut Vec<Finding>) {
-        let (Some(rule), Some(series)) = (self.set.rules().get(place), self.series.get_mut(place)) else { return };
-        let Some(severity) = rule.severity else { return };
+    /// Counts the line for one rule; the finding it completes, if it does.
+    fn count(
+        &mut self,
+        place: usize,
+        role: Role,
+        seen: &Seen<'_>,
+        line: &Line<'_>,
+        out: &mut Vec<Finding>,
+    ) -> Option<Finding> {
+        let (rule, series) = (self.set.rules().get(place)?, self.series.get_mut(place)?);
+        let severity = rule.severity?;
         match role {
-            Role::Possible => {}
+            Role::Possible => None,
             Role::Before => {
                 let captures = rule.after.as_ref().and_then(|after| after.message.captures(line.message));
                 series.before(rule, key(seen, captures.as_ref()), seen.time);
+                None
             }
             Role::Hit => {
                 let captures = rule.captures(line);
@@ -104,7 +113,7 @@ impl RuleDetector {
                     let claim = claim(rule, severity, seen, captures.as_ref(), report, total);
                     wording::finding(seen, report, claim)
                 };
-                series.hit(rule, key, seen.evidence(), self.repeat.0, make, out);
+                series.hit(rule, key, seen.evidence(), self.repeat.0, make, out)
             }
         }
     }
@@ -149,9 +158,21 @@ impl Detector for RuleDetector {
             }
             None => self.set.find(&line),
         };
+        let mut alone: Option<((Severity, bool), Finding)> = None;
         for (place, role) in roles {
-            self.count(place, role, seen, &line, out);
+            let Some(finding) = self.count(place, role, seen, &line, out) else { continue };
+            if finding.count > 1 {
+                out.push(finding);
+                continue;
+            }
+            // One line is one finding: of the rules that speak of it alone, the most severe does, then the most specific.
+            let names_program = self.set.rules().get(place).is_some_and(|rule| !rule.matching.program.is_empty());
+            let weight = (finding.proposed, names_program);
+            if alone.as_ref().is_none_or(|(best, _)| weight > *best) {
+                alone = Some((weight, finding));
+            }
         }
+        out.extend(alone.map(|(_, finding)| finding));
         true
     }
 

@@ -3,6 +3,7 @@
 
 mod literals;
 mod pattern;
+mod name;
 mod spec;
 mod set;
 mod window;
@@ -13,7 +14,8 @@ mod examples;
 mod shipped;
 
 pub use engine::{NAME, RuleDetector};
-pub use pattern::{NamePattern, Pattern};
+pub use name::NamePattern;
+pub use pattern::Pattern;
 pub use set::{RuleProblem, RuleSet};
 pub use shipped::{SHIPPED, shipped};
 pub use spec::{After, Examples, Match, Rule, RuleFile, RuleSpec};

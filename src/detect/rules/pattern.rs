@@ -1,5 +1,5 @@
-//! The two ways a rule names text: a regular expression for messages, a name with `*` for programs and units. Both are
-//! checked where they are read, so that a mistake is reported at its place.
+//! Regular expressions of rules: checked where they are read, so that a mistake is reported at its place, and compiled when
+//! first used.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -44,7 +44,7 @@ impl Pattern {
         let ascii = format!("(?-u){text}");
         let (flagged, hir) = match parse(&ascii) {
             Ok(hir) => (ascii, hir),
-            Err(_) => (text.to_owned(), parse(text).map_err(|error| explain(text, &error.to_string()))?),
+            Err(_) => (text.to_owned(), parse(text).map_err(|message| explain(text, &message))?),
         };
         let mut names = Vec::new();
         capture_names(&hir, &mut names);
@@ -115,71 +115,9 @@ impl<'de> Deserialize<'de> for Pattern {
     }
 }
 
-/// A name in which `*` stands for any text; upper and lower case (ASCII) are the same.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NamePattern(String);
-
-impl NamePattern {
-    /// Longest pattern, in bytes.
-    const MAX_BYTES: usize = 128;
-
-    /// # Errors
-    /// When it is empty, too long or matches everything.
-    pub fn new(text: &str) -> Result<NamePattern, String> {
-        if text.chars().all(|character| character == '*') {
-            return Err(format!("`{text}` matches every name; leave the key out instead"));
-        }
-        if text.len() > NamePattern::MAX_BYTES {
-            return Err(format!("a name pattern has at most {} bytes", NamePattern::MAX_BYTES));
-        }
-        Ok(NamePattern(text.to_ascii_lowercase()))
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Pieces between the stars must occur in order, the first at the start and the last at the end.
-    pub fn matches(&self, name: &str) -> bool {
-        let mut pieces = self.0.split('*');
-        let first = pieces.next().unwrap_or_default();
-        let Some(mut rest) = strip_prefix(name.as_bytes(), first.as_bytes()) else { return false };
-        let mut pieces = pieces.peekable();
-        if pieces.peek().is_none() {
-            return rest.is_empty();
-        }
-        while let Some(piece) = pieces.next() {
-            if pieces.peek().is_none() {
-                return rest.len() >= piece.len()
-                    && rest
-                        .get(rest.len() - piece.len()..)
-                        .is_some_and(|end| end.eq_ignore_ascii_case(piece.as_bytes()));
-            }
-            if piece.is_empty() {
-                continue;
-            }
-            let found = rest.windows(piece.len()).position(|window| window.eq_ignore_ascii_case(piece.as_bytes()));
-            let Some(after) = found.and_then(|at| rest.get(at + piece.len()..)) else { return false };
-            rest = after;
-        }
-        true
-    }
-}
-
-impl Serialize for NamePattern {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for NamePattern {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<NamePattern, D::Error> {
-        NamePattern::new(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-    }
-}
-
-fn parse(text: &str) -> Result<Hir, regex_syntax::Error> {
-    regex_syntax::ParserBuilder::new().utf8(false).build().parse(text)
+/// The syntax tree, or the crate's message.
+fn parse(text: &str) -> Result<Hir, String> {
+    regex_syntax::ParserBuilder::new().utf8(false).build().parse(text).map_err(|error| error.to_string())
 }
 
 /// In the order of their groups; the parser bounds the depth.
@@ -210,39 +148,12 @@ fn explain(text: &str, message: &str) -> String {
     format!("`{text}` is not a regular expression: {why}; look-around and back references do not exist")
 }
 
-fn strip_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    let (start, rest) = text.split_at_checked(prefix.len())?;
-    start.eq_ignore_ascii_case(prefix).then_some(rest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn check(pattern: &str, name: &str, expected: bool) {
-        assert_eq!(NamePattern::new(pattern).expect("a pattern").matches(name), expected, "{pattern} {name}");
-    }
-
-    #[test]
-    fn names() {
-        check("sshd", "sshd", true);
-        check("cron", "CRON", true);
-        check("sshd", "sshd-session", false);
-        check("php-fpm*", "php-fpm8.2", true);
-        check("*fpm", "php-fpm", true);
-        check("*fpm", "fpm-php", false);
-        check("postgres*@*-main", "postgresql@16-main", true);
-        check("postgres*@*-main", "postgresql@16", false);
-        check("a*a", "a", false);
-        check("a*a", "aa", true);
-        check("a*b*c", "a1b2b3c", true);
-        check("a*bb*c", "a1b2c", false);
-    }
-
     #[test]
     fn wrong_patterns_say_why() {
-        assert!(NamePattern::new("**").is_err());
         assert!(Pattern::new("").is_err());
         let error = Pattern::new("(unclosed").expect_err("a mistake");
         assert!(error.contains("unclosed group") && !error.contains('\n'), "{error}");

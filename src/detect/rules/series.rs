@@ -78,7 +78,8 @@ impl Series {
         self.changed = true;
     }
 
-    /// One line the rule counts. `make` words a finding: of how many lines it speaks, and of how many in all.
+    /// One line the rule counts, and the finding it completes. `make` words it: of how many lines it speaks, and of how
+    /// many in all. What an earlier burst left unsaid goes to `out`.
     pub fn hit(
         &mut self,
         rule: &Rule,
@@ -87,43 +88,40 @@ impl Series {
         period: Duration,
         make: impl FnOnce(Report, Report) -> Finding,
         out: &mut Vec<Finding>,
-    ) {
+    ) -> Option<Finding> {
         let at = evidence.time;
         let counter = self.counters.entry(key.clone(), Counter::default);
         self.changed = true;
         if let Some(after) = &rule.after
             && counter.before.near(at, within(rule)) < after.count
         {
-            return;
+            return None;
         }
         if rule.count > 1 && counter.repeat.as_ref().is_some_and(|repeat| repeat.over(at, within(rule))) {
             out.extend(counter.leftover(at));
             counter.repeat = None;
             counter.hits.clear();
         }
-        let (report, total) = match &mut counter.repeat {
-            Some(repeat) => match repeat.line(at, period) {
-                Some(report) => (report, repeat.total()),
-                None => {
+        let finding = match &mut counter.repeat {
+            Some(repeat) => {
+                let Some(report) = repeat.line(at, period) else {
                     self.due = earlier(self.due, repeat.due(period));
-                    return;
-                }
-            },
+                    return None;
+                };
+                make(report, repeat.total())
+            }
             None => {
                 remember(&mut self.trail, rule, &key, evidence);
-                let Some(report) = counter.hits.push(at, rule.count, within(rule)) else { return };
+                let report = counter.hits.push(at, rule.count, within(rule))?;
                 counter.repeat = Some(Repeat::new(report));
                 counter.before.clear();
                 let mut finding = make(report, report);
                 gather(&mut self.trail, &key, &mut finding);
-                counter.said = Some(Box::new(without_evidence(&finding)));
-                out.push(finding);
-                return;
+                finding
             }
         };
-        let finding = make(report, total);
         counter.said = Some(Box::new(without_evidence(&finding)));
-        out.push(finding);
+        Some(finding)
     }
 
     /// Says counted lines that are due.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use regex::bytes::Captures;
 
-use super::pattern::{NamePattern, Pattern};
+use super::name::NamePattern;
+use super::pattern::Pattern;
 use super::spec::{Rule, RuleSpec};
 use crate::detect::Seen;
 use crate::model::{Level, clip};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::pattern::{NamePattern, Pattern};
+use super::name::NamePattern;
+use super::pattern::Pattern;
 use super::text;
 use crate::model::{Category, Level, Period, Severity};
 
