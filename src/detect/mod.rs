@@ -48,7 +48,7 @@ impl Default for Config {
 }
 
 /// One line for each detector, in the order they are asked. A new one is a file, a `mod` line, a line here and one in
-/// [`detectors`].
+/// `detectors`.
 pub const COMPONENTS: &[Component] = &[
     Component { role: "detector", name: rules::NAME, does: "rules of rules.d: what is known to be bad, and how often" },
     Component { role: "detector", name: level::NAME, does: "a kind of line that is new at err or worse, or got worse" },

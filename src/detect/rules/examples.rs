@@ -56,5 +56,5 @@ pub fn line<'a>(rule: &Rule, example: &'a str) -> Option<Line<'a>> {
         Some((program, unit)) if !rule.matching.unit.is_empty() => (program, Some(unit)),
         Some(_) | None => (program, None),
     };
-    Some(Line { program, unit, level, template: message, message, origin: "" })
+    Some(Line { program, unit, level, template: message, message, path: Vec::new() })
 }

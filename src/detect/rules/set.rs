@@ -45,7 +45,7 @@ pub struct RuleSet {
 }
 
 /// What rules look at in a line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Line<'a> {
     pub program: &'a str,
     pub unit: Option<&'a str>,
@@ -53,7 +53,8 @@ pub struct Line<'a> {
     pub template: &'a str,
     /// At most [`MATCH_BYTES`].
     pub message: &'a str,
-    pub origin: &'a str,
+    /// Directories and stem of the file it was written to.
+    pub path: Vec<&'a str>,
 }
 
 /// How a line concerns a rule.
@@ -186,13 +187,28 @@ impl Rule {
 impl<'a> Line<'a> {
     pub fn of(seen: &Seen<'a>) -> Line<'a> {
         Line {
-            program: &seen.kind.program,
+            program: Line::name(&seen.kind.program),
             unit: seen.unit,
             level: seen.kind.level,
             template: seen.template_text,
             message: clip(seen.message, MATCH_BYTES),
-            origin: seen.origin,
+            path: Line::path(seen.origin),
         }
+    }
+
+    /// A program that names itself by its path goes by its name.
+    fn name(program: &str) -> &str {
+        if program.starts_with('/') { program.rsplit('/').next().unwrap_or_default() } else { program }
+    }
+
+    /// The directories and the stem of a log file's path. Nothing for `journal` and `stdin`.
+    pub fn path(origin: &str) -> Vec<&str> {
+        origin
+            .split('/')
+            .skip(1)
+            .map(|part| part.split('.').next().unwrap_or_default())
+            .filter(|part| !part.is_empty() && !matches!(*part, "var" | "log" | "syslog" | "messages"))
+            .collect()
     }
 }
 
@@ -202,18 +218,5 @@ fn concerns(programs: &[NamePattern], line: &Line<'_>) -> bool {
     if programs.is_empty() {
         return true;
     }
-    let program = match line.program.starts_with('/') {
-        true => line.program.rsplit('/').next().unwrap_or_default(),
-        false => line.program,
-    };
-    programs.iter().any(|pattern| pattern.matches(program) || names(line.origin).any(|name| pattern.matches(name)))
-}
-
-/// The directories and the stem of a log file's path. Nothing for `journal` and `stdin`.
-fn names(origin: &str) -> impl Iterator<Item = &str> {
-    origin
-        .split('/')
-        .skip(1)
-        .map(|part| part.split('.').next().unwrap_or_default())
-        .filter(|part| !part.is_empty() && !matches!(*part, "var" | "log" | "syslog" | "messages"))
+    programs.iter().any(|pattern| pattern.matches(line.program) || line.path.iter().any(|name| pattern.matches(name)))
 }

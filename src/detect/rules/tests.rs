@@ -142,8 +142,14 @@ fn ordinary_lines_are_quiet() {
     let set = pack();
     for example in ORDINARY {
         let (program, message) = example.split_once(": ").expect("PROGRAM: MESSAGE");
-        let line =
-            Line { program, unit: None, level: Level::Info, template: message, message, origin: "/var/log/syslog" };
+        let line = Line {
+            program,
+            unit: None,
+            level: Level::Info,
+            template: message,
+            message,
+            path: Line::path("/var/log/syslog"),
+        };
         for (place, role) in set.find(&line) {
             let rule = &set.rules()[place];
             assert!(role != Role::Hit || rule.severity.is_none(), "rule `{}` matches: {example}", rule.name);
@@ -156,7 +162,8 @@ fn a_log_that_names_no_program_is_known_by_its_path() {
     let set = pack();
     let hits = |origin: &str| {
         let message = "Table './shop/log' is marked as crashed and should be repaired";
-        let line = Line { program: "", unit: None, level: Level::Err, template: message, message, origin };
+        let line =
+            Line { program: "", unit: None, level: Level::Err, template: message, message, path: Line::path(origin) };
         set.find(&line).len()
     };
     assert_eq!(hits("/var/log/mysql/error.log"), 1);
