@@ -199,7 +199,8 @@ fn what_leaves(config: &Config) -> String {
 }
 
 fn sources(config: &Config, stdin: bool) -> Vec<Box<dyn Source>> {
-    let watched = config.effective_sources();
+    // Standard input is only read when it was asked for, and then in place of everything.
+    let watched = if stdin { config.sources.clone() } else { config.effective_sources() };
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     if !watched.files.is_empty() {
         // Our own state would grow while we read it.

@@ -130,7 +130,9 @@ const PURE: &[&str] =
 
 const IMPURE: &[&str] = &[
     "std::fs",
-    "std::net",
+    "TcpStream",
+    "TcpListener",
+    "UdpSocket",
     "std::process",
     "std::thread",
     "std::env::",
