@@ -32,7 +32,7 @@ impl Live {
         let config = FilesConfig { include: include.iter().map(pattern).collect(), ..FilesConfig::default() };
         let limits = Limits { hints, scan: Duration::from_millis(500), ..Limits::default() };
         let mut files = Box::new(Files::new(vec![config], Vec::new(), limits));
-        assert_eq!(files.open(&[]).len(), 1);
+        assert_eq!(files.open(&[], false).len(), 1);
         let (sender, receiver) = mpsc::channel(queue);
         let stop = CancellationToken::new();
         let outlet = Outlet::new(sender, stop.clone());

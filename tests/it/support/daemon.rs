@@ -167,12 +167,6 @@ impl Daemon {
         self.wait_for("stderr", text, || self.stderr());
     }
 
-    /// Waits until standard output holds `text`.
-    #[track_caller]
-    pub fn wait_printed(&self, text: &str) {
-        self.wait_for("stdout", text, || self.stdout());
-    }
-
     #[track_caller]
     fn wait_for(&self, place: &str, text: &str, read: impl Fn() -> String) {
         let end = Instant::now() + PATIENCE;
@@ -188,10 +182,6 @@ impl Daemon {
 
     pub fn stderr(&self) -> String {
         self.stderr.lock().expect("no reader panicked").clone()
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {
