@@ -1,6 +1,6 @@
 //! What did the operator write, and is it right? *Not here:* defaults of a room (each room's Config).
 //!
-//! Three steps: [`read()`] raw text, [`Config::check`] what one room cannot see alone, build (daemon). The first two do no
+//! Three steps: [`read()`] raw text, [`Config::parse`] what one room cannot see alone, build (daemon). The first two do no
 //! I/O beyond the files themselves, so `check-config` accepts exactly what `watch` accepts.
 
 mod read;

@@ -209,6 +209,7 @@ mod tests {
 
     #[derive(Deserialize, Debug)]
     #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it reads matters")]
     struct Item {
         url: String,
         count: Option<u32>,
