@@ -12,7 +12,9 @@ use crate::model::{Finding, Timestamp};
 pub struct Interest(pub u32);
 
 impl Interest {
-    /// Set beside the detectors' bits when one of them knows what the kind is.
+    /// The rules' bit: they are asked first.
+    const RULES: u32 = 1;
+    /// Set beside the detectors' bits when a rule knows what the kind is.
     const CLAIMED: u32 = 1 << 31;
 
     /// Nobody wants the lines: do not even build a [`Seen`].
@@ -47,12 +49,13 @@ impl Detect {
         for (bit, detector) in self.all_mut() {
             let want = detector.begin(seen, claimed, out);
             claimed |= want.claim;
+            // That a line is new or bad says nothing about what it is: only a rule does.
+            if want.claim && bit == Interest::RULES {
+                interest.0 |= Interest::CLAIMED;
+            }
             if want.lines && detector.line(seen, out) {
                 interest.0 |= bit;
             }
-        }
-        if claimed {
-            interest.0 |= Interest::CLAIMED;
         }
         interest
     }
