@@ -271,7 +271,7 @@ fn claim(
 ) -> Claim {
     let group = key_text(captures);
     let first = report == total;
-    let reason = text::fill(&rule.reason, |name| match name {
+    let value = |name: &str| match name {
         "count" => Some(total.count.to_string()),
         // The rule's own time when it fires, the time it has lasted when it is said again.
         "within" if first => rule.within.map(|within| within.to_string()),
@@ -286,7 +286,11 @@ fn claim(
         capture => captures
             .and_then(|captures| captures.name(capture))
             .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
-    });
+    };
+    let reason = text::fill(&rule.reason, value);
+    // People paste these into a shell.
+    let remediation =
+        rule.remediation.iter().map(|step| text::fill(step, |name| value(name).map(text::pasteable(name)))).collect();
     Claim {
         judged_by: JudgedBy::Rule(Arc::clone(&rule.name)),
         category: rule.category,
@@ -294,7 +298,7 @@ fn claim(
         confidence: CONFIDENCE,
         title: rule.title.clone(),
         reason,
-        remediation: rule.remediation.clone(),
+        remediation,
         group: group.clone(),
     }
 }

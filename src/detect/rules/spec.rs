@@ -40,6 +40,8 @@ pub struct Rule {
     pub title: String,
     /// May hold `{count}`, `{within}`, `{key}`, `{program}`, `{unit}`, `{host}` and the names of captures.
     pub reason: String,
+    /// The same placeholders, other braces are text. A value not fit to be pasted into a shell appears as its name in
+    /// capitals.
     pub remediation: Vec<String>,
     pub matching: Match,
     pub after: Option<After>,

@@ -42,6 +42,16 @@ pub fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     filled
 }
 
+/// Lets through what a shell takes as one plain word that is no option; anything else becomes the placeholder's name.
+pub fn pasteable(name: &str) -> impl Fn(String) -> String {
+    move |value| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "@._:+-/".contains(c);
+        let fit =
+            !value.is_empty() && value.len() <= VALUE_BYTES && value.chars().all(plain) && !value.starts_with('-');
+        if fit { value } else { name.to_uppercase() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +64,16 @@ mod tests {
             _ => None,
         };
         assert_eq!(fill(text, value), expected);
+    }
+
+    #[test]
+    fn only_plain_words_are_pasted() {
+        for fit in ["nginx.service", "user@1000.service", "192.0.2.1", "fe80::1", "/dev/sda1"] {
+            assert_eq!(pasteable("key")(fit.to_owned()), fit);
+        }
+        for evil in ["", "-H", "a b", "x;reboot", "$(reboot)", "a\nb", "`x`", "\u{202e}x", &"a".repeat(200)] {
+            assert_eq!(pasteable("key")(evil.to_owned()), "KEY");
+        }
     }
 
     #[test]
