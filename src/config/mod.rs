@@ -90,10 +90,12 @@ impl Default for Incidents {
 impl Sources {
     /// What a fresh host has.
     pub fn everything() -> Sources {
-        Sources {
-            files: vec![files(vec![Pattern::path(Path::new("/var/log"))])],
-            journald: vec![source::JournalConfig::default()],
+        let mut logs = files(vec![Pattern::path(Path::new("/var/log"))]);
+        if !rustix::process::geteuid().is_root() {
+            // systemd keeps it for root on every host (file-hierarchy(7)): no mistake of anybody to warn about.
+            logs.exclude.push(Pattern::path(Path::new("/var/log/private")));
         }
+        Sources { files: vec![logs], journald: vec![source::JournalConfig::default()] }
     }
 
     /// Files, directories and patterns as typed on a command line, and nothing else.

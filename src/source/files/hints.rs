@@ -160,12 +160,14 @@ impl Hints {
                 Err(error) => {
                     self.watched.insert(path.clone(), None);
                     self.retry_at.get_or_insert(Instant::now() + RETRY);
-                    if !self.warned {
+                    // A closed directory is said once, with its fix, by whoever tries to read it.
+                    if !self.warned && !is_denied(&error) {
                         self.warned = true;
                         tracing::warn!(
-                            path = %path.display(), %error,
-                            "cannot watch a directory; its files are looked at every second instead \
-                             (raise fs.inotify.max_user_watches if it ran out)"
+                            path = %path.display(),
+                            "cannot watch {}: {error}; its files are looked at every second instead \
+                             (raise fs.inotify.max_user_watches if it ran out)",
+                            path.display()
                         );
                     }
                 }
@@ -182,6 +184,17 @@ impl Hints {
     /// What happened since the last call.
     pub fn take(&self) -> Wake {
         std::mem::take(&mut *self.flags.wake.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn is_denied(error: &notify::Error) -> bool {
+    match &error.kind {
+        notify::ErrorKind::Io(error) => error.kind() == std::io::ErrorKind::PermissionDenied,
+        notify::ErrorKind::Generic(_)
+        | notify::ErrorKind::PathNotFound
+        | notify::ErrorKind::WatchNotFound
+        | notify::ErrorKind::InvalidConfig(_)
+        | notify::ErrorKind::MaxFilesWatch => false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What to do about a file that cannot be read, in words a person can paste. Changes nothing itself.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -10,12 +11,12 @@ pub fn fix(path: &Path, error: &io::Error) -> String {
     let shown = path.display();
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
-            let user = user_name(rustix::process::geteuid().as_raw());
+            let user = User::of(rustix::process::geteuid().as_raw());
             // What is closed may be a directory on the way: the first of them that we cannot enter decides.
             let closed = path.ancestors().filter_map(|part| fs::metadata(part).ok().map(|metadata| (part, metadata)));
             match closed.into_iter().next() {
                 Some((part, metadata)) => permission(&user, part, metadata.gid(), metadata.mode(), metadata.is_dir()),
-                None => format!("give {user} access: setfacl -m u:{user}:rX {shown}"),
+                None => format!("give {user} access: setfacl -m u:{}:rX {shown}", user.name()),
             }
         }
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
@@ -33,23 +34,58 @@ pub fn fix(path: &Path, error: &io::Error) -> String {
 }
 
 /// The command that opens a file of group `gid` and mode `mode` to `user`.
-fn permission(user: &str, path: &Path, gid: u32, mode: u32, directory: bool) -> String {
+fn permission(user: &User, path: &Path, gid: u32, mode: u32, directory: bool) -> String {
     let needed = if directory { 0o050 } else { 0o040 };
-    match group_name(gid) {
-        Some(group) if mode & needed == needed && gid != 0 => {
-            format!("add {user} to group {group}: usermod -aG {group} {user}, then restart")
+    match (group_name(gid).filter(|_| mode & needed == needed && gid != 0), user) {
+        (Some(group), User::Named(name)) => {
+            format!("add {name} to group {group}: usermod -aG {group} {name}, then restart")
         }
-        _ if directory => format!("let {user} into the directory: setfacl -m u:{user}:rx {}", path.display()),
-        _ => format!("let {user} read it: setfacl -m u:{user}:r {}", path.display()),
+        (Some(group), User::Dynamic(_)) => {
+            format!("add SupplementaryGroups={group} to the unit (systemctl edit logwren), then restart")
+        }
+        (None, User::Named(name)) if directory => {
+            format!("let {name} into the directory: setfacl -m u:{name}:rx {}, or exclude it", path.display())
+        }
+        (None, User::Named(name)) => {
+            format!("let {name} read it: setfacl -m u:{name}:r {}, or exclude it", path.display())
+        }
+        (None, User::Dynamic(_)) => {
+            format!("give {} to a group, add it as SupplementaryGroups= to the unit, or exclude it", path.display())
+        }
+    }
+}
+
+/// Who we are, as far as a fix depends on it.
+enum User {
+    Named(String),
+    /// In no table: systemd gave us the number (`DynamicUser=`), and may give another one tomorrow.
+    Dynamic(u32),
+}
+
+impl User {
+    fn of(id: u32) -> User {
+        name_in("/etc/passwd", id).map_or(User::Dynamic(id), User::Named)
+    }
+
+    fn name(&self) -> String {
+        match self {
+            User::Named(name) => name.clone(),
+            User::Dynamic(id) => id.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            User::Named(name) => f.write_str(name),
+            User::Dynamic(id) => write!(f, "user {id}"),
+        }
     }
 }
 
 fn group_name(gid: u32) -> Option<String> {
     name_in("/etc/group", gid)
-}
-
-fn user_name(uid: u32) -> String {
-    name_in("/etc/passwd", uid).unwrap_or_else(|| format!("the user {uid}"))
 }
 
 /// First field of the line whose third is `id` (passwd(5), group(5)).
@@ -67,17 +103,29 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(gid: u32, mode: u32, directory: bool, expected: &str) {
-        assert_eq!(permission("logwren", Path::new("/var/log/x"), gid, mode, directory), expected);
+    fn check(user: &User, gid: u32, mode: u32, directory: bool, expected: &str) {
+        assert_eq!(permission(user, Path::new("/var/log/x"), gid, mode, directory), expected);
     }
 
     #[test]
     fn fixes() {
-        check(0, 0o640, false, "let logwren read it: setfacl -m u:logwren:r /var/log/x");
-        check(0, 0o750, true, "let logwren into the directory: setfacl -m u:logwren:rx /var/log/x");
+        let named = User::Named("logwren".to_owned());
+        let dynamic = User::Dynamic(62126);
+        check(&named, 0, 0o640, false, "let logwren read it: setfacl -m u:logwren:r /var/log/x, or exclude it");
+        check(
+            &named,
+            0,
+            0o750,
+            true,
+            "let logwren into the directory: setfacl -m u:logwren:rx /var/log/x, or exclude it",
+        );
+        let group = "give /var/log/x to a group, add it as SupplementaryGroups= to the unit, or exclude it";
+        check(&dynamic, 0, 0o700, true, group);
         if group_name(4).as_deref() == Some("adm") {
-            check(4, 0o640, false, "add logwren to group adm: usermod -aG adm logwren, then restart");
-            check(4, 0o600, false, "let logwren read it: setfacl -m u:logwren:r /var/log/x");
+            check(&named, 4, 0o640, false, "add logwren to group adm: usermod -aG adm logwren, then restart");
+            check(&named, 4, 0o600, false, "let logwren read it: setfacl -m u:logwren:r /var/log/x, or exclude it");
+            let unit = "add SupplementaryGroups=adm to the unit (systemctl edit logwren), then restart";
+            check(&dynamic, 4, 0o640, false, unit);
         }
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
         assert!(!fix(Path::new("/var/log/x"), &denied).is_empty());
