@@ -138,6 +138,8 @@ fn reloaded(options: &Options) -> anyhow::Result<Reload> {
 
 /// STATUS= for `systemctl status`, every few seconds at most.
 async fn follow_status(mut status: tokio::sync::watch::Receiver<crate::driver::Status>) {
+    // What it is when we come: `systemctl start` is followed by a look.
+    status.mark_changed();
     while status.changed().await.is_ok() {
         let text = status.borrow_and_update().to_string();
         systemd::status(&text);
