@@ -6,11 +6,14 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::detect::Seen;
 use crate::mine::{Change, Mined};
-use crate::model::{Evidence, Fact, Finding, Header, LineBlock, LineSpan, Origin, Phase, TemplateRow, Timestamp};
+use crate::model::{
+    Evidence, Fact, Finding, Header, Kind, Level, LineBlock, LineSpan, Origin, Phase, TemplateRow, Timestamp,
+};
 use crate::parse::{Format, Plan};
 
 use super::clock::EventClock;
 use super::kinds::Answer;
+use super::twins::Heard;
 use super::{Effects, Pipeline};
 
 /// What is remembered of one source of lines.
@@ -40,6 +43,7 @@ struct Passing<'a> {
     time: Timestamp,
     host: Arc<str>,
     span: LineSpan,
+    heard: Heard,
 }
 
 impl Pipeline {
@@ -67,8 +71,14 @@ impl Pipeline {
                 Some(host) if **host != *self.context.host => Arc::from(&**host),
                 _ => Arc::clone(&self.context.host),
             };
-            let passing = Passing { header, time, host, span };
-            if self.passes(&passing, source.number, block.phase) {
+            let mut passing = Passing { header, time, host, span, heard: Heard::First };
+            let Some(heard) = self.heard(&passing, source.number, block.phase) else {
+                self.counters.own += 1;
+                continue;
+            };
+            self.counters.twins += u64::from(heard != Heard::First);
+            if heard != Heard::Twin {
+                passing.heard = heard;
                 self.line(&passing, &block.origin, block.phase, now, &mut findings, out);
             }
         }
@@ -82,12 +92,11 @@ impl Pipeline {
         self.sources.insert(Arc::clone(&block.origin.name), source);
     }
 
-    /// Our own lines and lines already counted from another source go no further.
-    fn passes(&mut self, passing: &Passing<'_>, source: u32, phase: Phase) -> bool {
+    /// Whether another source said the line already; `None` for our own lines.
+    fn heard(&mut self, passing: &Passing<'_>, source: u32, phase: Phase) -> Option<Heard> {
         let header = &passing.header;
-        if header.program == "logwren" && header.pid == Some(self.own_pid) {
-            self.counters.own += 1;
-            return false;
+        if header.program == "logwren" && header.pid.is_some_and(|pid| self.own_pids.contains(&pid)) {
+            return None;
         }
         // Only syslog-like lines have twins: they name their program. Learning counts nothing twice that matters.
         if phase == Phase::Live && !header.program.is_empty() {
@@ -95,14 +104,13 @@ impl Pipeline {
             hash.update(passing.host.as_bytes());
             hash.update(&[0]);
             hash.update(header.program.as_bytes());
-            hash.update(&header.pid.unwrap_or(0).to_le_bytes());
+            hash.update(&[0]);
             hash.update(header.message.as_bytes());
-            if self.twins.is_twin(hash.digest(), source, passing.time) {
-                self.counters.twins += 1;
-                return false;
-            }
+            // Milder levels are no news against the one a line without any is taken for.
+            let leveled = header.level.is_some_and(|level| level <= Level::Warning);
+            return Some(self.twins.look(hash.digest(), source, passing.time, leveled));
         }
-        true
+        Some(Heard::First)
     }
 
     fn line(
@@ -114,7 +122,7 @@ impl Pipeline {
         findings: &mut Vec<Finding>,
         out: &mut Effects,
     ) {
-        let Passing { header, time, host, span } = passing;
+        let Passing { header, time, host, span, heard } = passing;
         let level = header.level.unwrap_or_default();
         let mined = self.miner.mine(&header.message);
         if let Some(Change::Merged { gone }) = mined.change {
@@ -123,7 +131,28 @@ impl Pipeline {
                 self.kinds.merge(merge.gone, merge.into);
             }
         }
-        let touched = self.kinds.touch(&header.program, level, mined.template, *time, phase);
+        // The copy without a level was counted already; this one adds how bad it is, unless a rule knew that.
+        let plain = (*heard == Heard::Leveled).then(|| Kind {
+            program: header.program.as_ref().into(),
+            level: Level::default(),
+            template: mined.template,
+        });
+        let plain = plain.and_then(|kind| self.kinds.by_kind_mut(&kind));
+        if plain.as_ref().is_some_and(|plain| plain.ruled) && mined.change.is_none() {
+            return;
+        }
+        let level_is_news = plain.is_some_and(|plain| {
+            // One line, one question: about the kind that has its level.
+            let first = plain.count == 1;
+            if first && plain.answer == Answer::None {
+                plain.answer = Answer::Settled;
+            }
+            first
+        });
+        let mut touched = self.kinds.touch(&header.program, level, mined.template, *time, phase);
+        if level_is_news {
+            touched.known_level = None;
+        }
         match phase {
             Phase::Learn => {
                 self.learned.lines += 1;

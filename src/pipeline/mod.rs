@@ -17,6 +17,8 @@ mod telling;
 mod troubles;
 mod restore;
 mod explain;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -71,7 +73,8 @@ pub struct Settings {
 /// The whole decision path of one host, from line blocks to effects.
 pub struct Pipeline {
     context: parse::Context,
-    own_pid: u32,
+    /// Ours, and before it those of the runs before: what they said last is still in files when we start.
+    own_pids: Vec<u32>,
     /// By name of origin.
     sources: HashMap<Arc<str>, SourceState>,
     miner: Miner,
@@ -142,7 +145,7 @@ impl Pipeline {
         let threshold = judge.confidence_threshold;
         Pipeline {
             context: parse::Context { zone, host },
-            own_pid,
+            own_pids: vec![own_pid],
             sources: HashMap::new(),
             miner: Miner::new(&mine, seed),
             kinds: Kinds::default(),

@@ -1,11 +1,14 @@
 //! Going on where the last process stopped. Rebuilds rooms from their rows; asks and tells nothing.
 
 use crate::judge::Judge;
-use crate::model::{KindId, Snapshot, Timestamp, Verdict};
+use crate::model::{Fact, KindId, Snapshot, Timestamp, Verdict};
 use crate::route::Outbox;
 
 use super::kinds::Answer;
 use super::{Effects, Pipeline};
+
+/// Runs whose lines are known as our own.
+const MAX_PIDS: usize = 16;
 
 impl Pipeline {
     /// Fills an empty pipeline from the store. Returns whether the baseline was complete. What a newer version holds back
@@ -34,8 +37,12 @@ impl Pipeline {
                 "route" => readable("route", self.router.restore(json)),
                 "triage" => readable("triage", self.triage.restore_state(json)),
                 "learned" => self.learning = false,
+                "pids" => readable("pids", serde_json::from_str(json).map(|pids| self.runs_before(pids))),
                 _ => {}
             }
+        }
+        if let Ok(json) = serde_json::to_string(&self.own_pids) {
+            out.facts.push(Fact::State { name: "pids".into(), json });
         }
         let mut findings = Vec::new();
         for held in held {
@@ -43,6 +50,14 @@ impl Pipeline {
         }
         self.tell(findings, now, out);
         !self.learning
+    }
+
+    /// Lines of these processes are our own, too.
+    fn runs_before(&mut self, mut pids: Vec<u32>) {
+        pids.retain(|pid| !self.own_pids.contains(pid));
+        pids.append(&mut self.own_pids);
+        let first = pids.len().saturating_sub(MAX_PIDS);
+        self.own_pids = pids.split_off(first);
     }
 }
 

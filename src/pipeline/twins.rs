@@ -1,4 +1,5 @@
-//! One line that two sources carry (journal, syslog, kern.log) counts once. Positions still advance; this only counts.
+//! One line that two sources carry (journal, syslog, kern.log) counts once, and keeps the level that only one of them knows.
+//! Positions still advance; this only counts.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -9,6 +10,17 @@ use crate::model::Timestamp;
 const WINDOW: Duration = Duration::from_secs(5);
 /// Most lines remembered; beyond it the oldest are forgotten and may count twice. About 4 MB.
 const MAX_LINES: usize = 65_536;
+
+/// What a line is besides those already counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Heard {
+    /// Nobody else said it.
+    First,
+    /// Another source said it already.
+    Twin,
+    /// Another source said it already, but could not say how bad it is: syslog files carry no level.
+    Leveled,
+}
 
 /// Remembers the last seconds of lines by hash, and how often each source said them.
 #[derive(Debug, Default)]
@@ -23,23 +35,27 @@ struct Saying {
     at: Timestamp,
     /// How often each source said it; sources are few.
     by_source: Vec<(u32, u32)>,
+    /// Some source knew its level.
+    leveled: bool,
 }
 
 impl Twins {
-    /// True when this line was already counted from another source. `line` is a hash of host, program, pid and message.
+    /// Whether this line was already counted from another source. `line` is a hash of host, program and message; not of
+    /// the pid, which the journal always knows and a syslog line often lacks.
     ///
     /// A source repeating itself is never a twin: the n-th copy from one source counts unless another source already
     /// said it n times.
-    pub fn is_twin(&mut self, line: u64, source: u32, time: Timestamp) -> bool {
+    pub fn look(&mut self, line: u64, source: u32, time: Timestamp, leveled: bool) -> Heard {
         self.forget(time);
         let saying = self.seen.entry(line).or_insert_with(|| {
             self.order.push_back((time, line));
-            Saying { at: time, by_source: Vec::with_capacity(2) }
+            Saying { at: time, by_source: Vec::with_capacity(2), leveled }
         });
         if apart(saying.at, time) > WINDOW {
             // An old saying that is still remembered because time stood still elsewhere.
             saying.at = time;
             saying.by_source.clear();
+            saying.leveled = leveled;
         }
         let most_elsewhere =
             saying.by_source.iter().filter(|(who, _)| *who != source).map(|(_, times)| *times).max().unwrap_or(0);
@@ -53,7 +69,13 @@ impl Twins {
                 1
             }
         };
-        times <= most_elsewhere
+        let news = leveled && !saying.leveled;
+        saying.leveled |= leveled;
+        match times <= most_elsewhere {
+            true if news => Heard::Leveled,
+            true => Heard::Twin,
+            false => Heard::First,
+        }
     }
 
     fn forget(&mut self, time: Timestamp) {
@@ -81,7 +103,7 @@ mod tests {
         let mut twins = Twins::default();
         let said: Vec<bool> = lines
             .iter()
-            .map(|(at, source, line)| twins.is_twin(*line, *source, Timestamp::from_seconds(*at)))
+            .map(|(at, source, line)| twins.look(*line, *source, Timestamp::from_seconds(*at), false) != Heard::First)
             .collect();
         assert_eq!(said, expected);
     }
@@ -96,10 +118,23 @@ mod tests {
     }
 
     #[test]
+    fn the_first_to_know_the_level_is_heard() {
+        let mut twins = Twins::default();
+        let mut look =
+            |at: i64, source: u32, leveled: bool| twins.look(7, source, Timestamp::from_seconds(at), leveled);
+        assert_eq!(look(0, 1, false), Heard::First);
+        assert_eq!(look(0, 2, true), Heard::Leveled);
+        assert_eq!(look(0, 3, true), Heard::Twin);
+        assert_eq!(look(9, 2, true), Heard::First);
+        assert_eq!(look(9, 1, false), Heard::Twin);
+        assert_eq!(look(9, 3, true), Heard::Twin);
+    }
+
+    #[test]
     fn stays_bounded() {
         let mut twins = Twins::default();
         for line in 0..200_000 {
-            twins.is_twin(line, 1, Timestamp::EPOCH);
+            twins.look(line, 1, Timestamp::EPOCH, true);
         }
         assert!(twins.seen.len() <= MAX_LINES && twins.order.len() <= MAX_LINES);
     }

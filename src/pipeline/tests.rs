@@ -1,0 +1,107 @@
+//! The way of a line through all pure rooms: what a host with a journal and syslog files makes of one line.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::model::{Incident, LineBlock, LineSpan, Medium, Origin, Phase, Severity, Snapshot};
+
+const NOW: i64 = 1_790_000_000;
+
+fn settings(own_pid: u32) -> Settings {
+    Settings {
+        host: "bed".into(),
+        zone: jiff::tz::TimeZone::UTC,
+        own_pid,
+        mine: mine::Config::default(),
+        batch: batch::Config::default(),
+        detect: detect::Config::default(),
+        rules: RuleSet::new(Vec::new()).expect("no rules are right"),
+        judge: judge::Config::default(),
+        max_output_tokens: 8_192,
+        no_judge: None,
+        triage: triage::Config::default(),
+        route: route::Config::default(),
+        notifiers: Vec::new(),
+        redactor: Arc::new(Redactor::new(&crate::redact::Config::default(), [7; 32])),
+        seed: 1,
+    }
+}
+
+fn learned(own_pid: u32, states: Vec<(Arc<str>, String)>) -> (Pipeline, Effects) {
+    let mut pipeline = Pipeline::new(settings(own_pid));
+    let mut out = Effects::default();
+    pipeline.restore(Snapshot { states, ..Snapshot::default() }, Timestamp::from_seconds(NOW), &mut out);
+    pipeline.handle(Input::Learned, Timestamp::from_seconds(NOW), &mut out);
+    (pipeline, out)
+}
+
+/// One line as rsyslog writes it to a file: without a level, often without a pid.
+fn syslog(tag: &str, message: &str) -> LineBlock {
+    block("/var/log/syslog", Medium::File, format!("2026-09-21T14:13:20.000000+00:00 bed {tag}: {message}"))
+}
+
+/// The same line in the journal.
+fn journal(tag: &str, pid: u32, priority: u8, message: &str) -> LineBlock {
+    let entry = serde_json::json!({
+        "__CURSOR": "c", "__REALTIME_TIMESTAMP": format!("{NOW}000000"), "_HOSTNAME": "bed", "_PID": pid.to_string(),
+        "SYSLOG_IDENTIFIER": tag, "PRIORITY": priority.to_string(), "MESSAGE": message,
+    });
+    block("journal", Medium::Journal, entry.to_string())
+}
+
+fn block(name: &str, medium: Medium, line: String) -> LineBlock {
+    let origin = Origin { name: name.into(), medium, format: None, written: None };
+    let end = u32::try_from(line.len()).expect("short");
+    let span = LineSpan { start: 0, end, offset: 0, truncated: false, partial: false };
+    LineBlock { origin: origin.into(), phase: Phase::Live, bytes: line.into_bytes(), spans: vec![span], position: None }
+}
+
+fn feed(pipeline: &mut Pipeline, blocks: &[LineBlock]) -> Option<Incident> {
+    let mut out = Effects::default();
+    for block in blocks {
+        pipeline.handle(Input::Lines(block), Timestamp::from_seconds(NOW), &mut out);
+    }
+    out.facts.into_iter().rev().find_map(|fact| match fact {
+        Fact::Incident(incident) => Some(*incident),
+        _ => None,
+    })
+}
+
+#[test]
+fn the_level_is_heard_whichever_copy_comes_first() {
+    let copies = [syslog("app", "cannot open shard beta"), journal("app", 9, 3, "cannot open shard beta")];
+    for order in [[0, 1], [1, 0]] {
+        let (mut pipeline, _) = learned(1, Vec::new());
+        let incident = feed(&mut pipeline, &order.map(|at| copies[at].clone())).expect("an incident");
+        assert_eq!(incident.severity, Severity::Medium, "{}", incident.reason);
+        assert!(!incident.reason.contains("known at level"), "{}", incident.reason);
+        assert_eq!((incident.count, pipeline.counters().twins), (1, 1));
+    }
+}
+
+#[test]
+fn one_line_is_one_question() {
+    for order in [[0, 1], [1, 0]] {
+        let copies = [syslog("app", "cannot open shard beta"), journal("app", 9, 3, "cannot open shard beta")];
+        let (mut pipeline, _) = learned(1, Vec::new());
+        feed(&mut pipeline, &order.map(|at| copies[at].clone()));
+        let mut out = Effects::default();
+        pipeline.handle(Input::Tick, Timestamp::from_seconds(NOW + 10), &mut out);
+        let asked: Vec<_> = out.facts.iter().filter(|fact| matches!(fact, Fact::Question(_))).collect();
+        assert_eq!(asked.len(), 1, "{asked:?}");
+    }
+}
+
+#[test]
+fn what_an_earlier_run_said_is_our_own() {
+    let (_, out) = learned(41, Vec::new());
+    let pids = out.facts.into_iter().find_map(|fact| match fact {
+        Fact::State { name, json } if &*name == "pids" => Some((name, json)),
+        _ => None,
+    });
+    let (mut pipeline, _) = learned(42, vec![pids.expect("remembered")]);
+    for (tag, own) in [("logwren[42]", 1), ("logwren[41]", 2), ("logwren[40]", 2), ("other[41]", 2), ("logwren", 2)] {
+        feed(&mut pipeline, &[syslog(tag, "stopped")]);
+        assert_eq!(pipeline.counters().own, own, "{tag}");
+    }
+}
