@@ -25,6 +25,10 @@ pub fn report(result: anyhow::Result<u8>) -> ExitCode {
         Ok(code) => return ExitCode::from(code),
         Err(error) => error,
     };
+    // `logwren incidents | head`: the reader has seen enough.
+    if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+        return ExitCode::from(OK);
+    }
     eprintln!("error: {error}");
     for cause in error.chain().skip(1) {
         eprintln!("  caused by: {cause}");

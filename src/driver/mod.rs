@@ -161,6 +161,12 @@ impl Driver {
         let (model, client) = watch::channel(model);
         let tasks = TaskTracker::new();
         tasks.spawn(model_loop::run(client, to_us.clone(), to_model));
+        let status = Status {
+            learning: relearn,
+            templates: pipeline.templates(),
+            undelivered: pipeline.undelivered(),
+            ..Status::default()
+        };
         Ok(Driver {
             pipeline,
             pending,
@@ -173,7 +179,7 @@ impl Driver {
             slots: Arc::new(Semaphore::new(DELIVERIES_AT_ONCE)),
             tasks,
             vitals,
-            status: watch::Sender::default(),
+            status: watch::Sender::new(status),
             notices,
         })
     }

@@ -147,6 +147,8 @@ impl Pipeline {
             if first && plain.answer == Answer::None {
                 plain.answer = Answer::Settled;
             }
+            // Nor does its incident count the line again.
+            plain.told &= !first;
             first
         });
         let mut touched = self.kinds.touch(&header.program, level, mined.template, *time, phase);
