@@ -1,4 +1,4 @@
-//! Signals as a stream: TERM and INT drain, HUP reloads, a second TERM or INT ends at once. Acts on nothing itself.
+//! Signals as a stream: TERM and INT drain, HUP reloads, an INT while draining ends at once. Acts on nothing itself.
 
 use futures_util::StreamExt;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -24,12 +24,14 @@ impl Wishes {
         Ok(Wishes { signals: Signals::new([SIGTERM, SIGINT, SIGHUP])?, draining: false })
     }
 
-    /// The next wish. Never returns after a second TERM or INT: the process exits with 130.
+    /// The next wish. Never returns after a second Ctrl-C: the process exits with 130. A second TERM is no impatience:
+    /// timeout(1) sends two.
     pub async fn next(&mut self) -> Wish {
         loop {
             match self.signals.next().await {
                 Some(SIGHUP) => return Wish::Reload,
-                Some(SIGTERM | SIGINT) if self.draining => std::process::exit(130),
+                Some(SIGINT) if self.draining => std::process::exit(130),
+                Some(SIGTERM) if self.draining => {}
                 Some(SIGTERM | SIGINT) => {
                     self.draining = true;
                     return Wish::Drain;

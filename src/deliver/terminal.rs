@@ -143,7 +143,9 @@ pub fn render(message: &Message, color: bool) -> String {
     for sample in message.evidence.iter().take(MAX_SAMPLES) {
         line("line", sample.line.as_str());
     }
-    line("why", message.reason.as_str());
+    for (index, reason) in message.reason.as_str().lines().enumerate() {
+        line(if index == 0 { "why" } else { "" }, reason);
+    }
     for (index, step) in message.remediation.iter().enumerate() {
         line(if index == 0 { "do" } else { "" }, step.as_str());
     }

@@ -75,7 +75,7 @@ fn the_level_is_heard_whichever_copy_comes_first() {
         let incident = feed(&mut pipeline, &order.map(|at| copies[at].clone())).expect("an incident");
         assert_eq!(incident.severity, Severity::Medium, "{}", incident.reason);
         assert!(!incident.reason.contains("known at level"), "{}", incident.reason);
-        assert_eq!((incident.count, pipeline.counters().twins), (1, 1));
+        assert_eq!((incident.count, incident.evidence.len(), pipeline.counters().twins), (1, 1, 1));
     }
 }
 

@@ -46,7 +46,9 @@ pub fn incident(incident: &Incident, findings: &[Finding], delivered: &[(Arc<str
     line("severity", &format!("{} ({}, {})", incident.severity, incident.category, incident.state.as_str()));
     line("where", &format!("{} {}", incident.host, incident.program));
     line("when", &format!("{} lines from {} to {}", incident.count, incident.first_seen, incident.last_seen));
-    line("why", &incident.reason);
+    for (at, reason) in incident.reason.lines().enumerate() {
+        line(if at == 0 { "why" } else { "" }, reason);
+    }
     for (at, step) in incident.remediation.iter().enumerate() {
         line(if at == 0 { "do" } else { "" }, step);
     }

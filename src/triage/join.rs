@@ -1,6 +1,7 @@
 //! How findings become one incident: fingerprints, and what a further finding changes. Knows no severity rule.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::SELF_DETECTOR;
 use crate::model::{Evidence, Finding, Fingerprint, Incident, IncidentState, JudgedBy, Severity, clip};
@@ -11,6 +12,8 @@ const MAX_REMEDIATION: usize = 8;
 const MAX_REASON_BYTES: usize = 2_000;
 /// The first lines tell how it began, the last how it is now.
 const FIRST_EVIDENCE: usize = 2;
+/// The same words of the same program from two sources within this time are one line.
+const COPIES_APART: Duration = Duration::from_secs(5);
 
 /// What a finding of its own would be called.
 pub(super) fn fingerprint(finding: &Finding) -> Fingerprint {
@@ -112,7 +115,14 @@ pub(super) fn add(incident: &mut Incident, finding: &Finding, severity: Severity
 }
 
 pub(super) fn add_evidence(evidence: &mut Vec<Evidence>, line: &Evidence) {
-    let same = |known: &Evidence| known.origin == line.origin && known.offset == line.offset && known.line == line.line;
+    let same = |known: &Evidence| match known.origin == line.origin {
+        true => known.offset == line.offset && known.line == line.line,
+        // The copy of it that another source carries.
+        false => {
+            let apart = known.time.since(line.time).max(line.time.since(known.time));
+            known.line == line.line && known.program == line.program && apart <= COPIES_APART
+        }
+    };
     if evidence.iter().any(same) {
         return;
     }
