@@ -138,7 +138,7 @@ fn tokens_of_providers() {
     check_secret("bitbucket «ATBB{a32}»");
     check_secret("jira «ATATT3{a180}=»");
     check_secret("publish «npm_{a36}»");
-    check_secret("//registry.npmjs.org/:_authToken=«{a36}»");
+    check_secret("//registry.example.org/:_authToken=«{a36}»");
     check_secret("twine «pypi-AgEIcHlwaS5vcmc{a80}»");
     check_secret("gem push «rubygems_{h48}»");
     check_secret("cargo publish «cio{a32}»");

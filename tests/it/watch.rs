@@ -16,6 +16,22 @@ fn line(program: &str, message: &str) -> String {
     format!("{} web-03 {program}: {message}\n", jiff::Timestamp::now())
 }
 
+/// What the shipped rule `oom-kill` knows.
+fn out_of_memory() -> String {
+    line(
+        "kernel",
+        "[  12.5] Out of memory: Killed process 2711 (mysqld) total-vm:9123456kB, anon-rss:8012345kB, file-rss:0kB",
+    )
+}
+
+/// What a shipped storage rule knows.
+fn disk_error() -> String {
+    line(
+        "kernel",
+        "[  13.5] EXT4-fs error (device sda1): ext4_find_entry:1455: inode #2: comm ls: reading directory lblock 0",
+    )
+}
+
 /// A log as it was before logwren came: one program, one kind of line.
 fn old_log() -> String {
     (0..200).map(|n| line("app[7]", &format!("request {n} served in {n} ms"))).collect()
@@ -108,8 +124,7 @@ fn a_known_kind_costs_no_call_not_even_after_a_restart() {
     assert!(calls >= 1);
     let more: String = (0..50).map(|n| line("app[7]", &format!("segment {n} of the index is corrupt"))).collect();
     append(&home.log("app.log"), &more);
-    let marker = "kernel: [  12.5] Out of memory: Killed process 2711 (mysqld) total-vm:9123456kB, anon-rss:8012345kB, file-rss:0kB";
-    append(&home.log("app.log"), &format!("{} web-03 {marker}\n", jiff::Timestamp::now()));
+    append(&home.log("app.log"), &out_of_memory());
     let seen = hook.wait_for(2);
     assert_eq!(seen[1].json()["incident"]["judged_by"], "rule:oom-kill");
     assert_eq!(gemini.calls(), calls, "50 lines of a known kind, and one a rule knows, cost a call");
@@ -118,13 +133,7 @@ fn a_known_kind_costs_no_call_not_even_after_a_restart() {
     let daemon = Daemon::watch(&config);
     append(&home.log("app.log"), &more);
     append(&home.log("app.log"), &format!("{} web-03 su: FAILED SU (to root) eve on pts/1\n", jiff::Timestamp::now()));
-    append(
-        &home.log("app.log"),
-        &line(
-            "kernel",
-            "[  13.5] EXT4-fs error (device sda1): ext4_find_entry:1455: inode #2: comm ls: reading directory lblock 0",
-        ),
-    );
+    append(&home.log("app.log"), &disk_error());
     hook.wait_for(3);
     assert!(daemon.stop().0.success());
     assert_eq!(gemini.calls(), calls, "a restart cost a call");
@@ -199,13 +208,7 @@ fn a_bad_key_is_said_once_and_local_detection_goes_on() {
     assert_eq!(alert["incident"]["program"], "logwren", "{alert}");
     let calls = gemini.calls();
     append(&home.log("app.log"), &line("app[7]", "valve of boiler 2 is stuck"));
-    append(
-        &home.log("app.log"),
-        &line(
-            "kernel",
-            "[  13.5] EXT4-fs error (device sda1): ext4_find_entry:1455: inode #2: comm ls: reading directory lblock 0",
-        ),
-    );
+    append(&home.log("app.log"), &disk_error());
     let alerts = hook.wait_for(2);
     assert!(
         alerts[1].json()["incident"]["judged_by"].as_str().is_some_and(|by| by.starts_with("rule:")),
@@ -235,13 +238,7 @@ fn a_model_that_is_down_leaves_questions_waiting() {
     let daemon = Daemon::watch(&config);
     learned(&daemon);
     append(&home.log("app.log"), &line("app[7]", "page 3 of the ledger is corrupt"));
-    append(
-        &home.log("app.log"),
-        &line(
-            "kernel",
-            "[  13.5] EXT4-fs error (device sda1): ext4_find_entry:1455: inode #2: comm ls: reading directory lblock 0",
-        ),
-    );
+    append(&home.log("app.log"), &disk_error());
     let first = hook.wait_for(1)[0].json();
     assert!(first["incident"]["judged_by"].as_str().is_some_and(|by| by.starts_with("rule:")), "{first}");
     assert!(daemon.stop().0.success());
@@ -262,13 +259,7 @@ fn a_failing_webhook_is_retried_over_a_restart() {
     append(&home.log("app.log"), &old_log());
     let daemon = Daemon::watch(&config);
     learned(&daemon);
-    append(
-        &home.log("app.log"),
-        &line(
-            "kernel",
-            "[  13.5] EXT4-fs error (device sda1): ext4_find_entry:1455: inode #2: comm ls: reading directory lblock 0",
-        ),
-    );
+    append(&home.log("app.log"), &disk_error());
     hook.wait_for(1);
     daemon.kill();
     let _daemon = Daemon::watch(&config);
@@ -287,13 +278,7 @@ fn a_refused_alert_is_a_dead_letter_that_incidents_shows() {
     append(&home.log("app.log"), &old_log());
     let daemon = Daemon::watch(&config);
     learned(&daemon);
-    append(
-        &home.log("app.log"),
-        &line(
-            "kernel",
-            "[  13.5] EXT4-fs error (device sda1): ext4_find_entry:1455: inode #2: comm ls: reading directory lblock 0",
-        ),
-    );
+    append(&home.log("app.log"), &disk_error());
     hook.wait_for(1);
     daemon.wait_logged("gave up alert");
     // While the daemon runs.
@@ -321,13 +306,7 @@ fn reload_takes_a_good_config_and_keeps_the_old_one_for_a_bad_one() {
     daemon.wait_told("RELOADING=1");
     daemon.wait_told("READY=1");
     daemon.wait_logged("not reloaded, the old config stays");
-    append(
-        &home.log("app.log"),
-        &line(
-            "kernel",
-            "[  13.5] EXT4-fs error (device sda1): ext4_find_entry:1455: inode #2: comm ls: reading directory lblock 0",
-        ),
-    );
+    append(&home.log("app.log"), &disk_error());
     old.wait_for(1);
 
     config(&home, &gemini, &webhook(&new, "hook"));
@@ -335,13 +314,7 @@ fn reload_takes_a_good_config_and_keeps_the_old_one_for_a_bad_one() {
     daemon.signal(Signal::HUP);
     daemon.wait_told("READY=1");
     daemon.wait_logged("reloaded");
-    append(
-        &home.log("app.log"),
-        &line(
-            "kernel",
-            "[  12.5] Out of memory: Killed process 2711 (mysqld) total-vm:9123456kB, anon-rss:8012345kB, file-rss:0kB",
-        ),
-    );
+    append(&home.log("app.log"), &out_of_memory());
     new.wait_for(1);
     assert_eq!(old.requests().len(), 1);
     let (status, log) = daemon.stop();
@@ -381,13 +354,7 @@ fn odd_bytes_are_records_and_never_a_crash() {
         .expect("opened")
         .write_all(&odd)
         .expect("written");
-    append(
-        &home.log("app.log"),
-        &line(
-            "kernel",
-            "[  13.5] EXT4-fs error (device sda1): ext4_find_entry:1455: inode #2: comm ls: reading directory lblock 0",
-        ),
-    );
+    append(&home.log("app.log"), &disk_error());
     let seen = hook.wait_for(1);
     assert!(seen[0].raw().contains("EXT4-fs error"), "{}", seen[0].raw());
     let (status, log) = daemon.stop();
@@ -407,10 +374,7 @@ fn standard_input_ends_the_run() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .expect("starts");
-    let text = line(
-        "kernel",
-        "[  12.5] Out of memory: Killed process 2711 (mysqld) total-vm:9123456kB, anon-rss:8012345kB, file-rss:0kB",
-    );
+    let text = out_of_memory();
     child.stdin.take().expect("piped").write_all(text.as_bytes()).expect("written");
     let output = child.wait_with_output().expect("ends");
     let printed = String::from_utf8_lossy(&output.stdout);
@@ -438,13 +402,7 @@ fn an_unreadable_file_is_said_once_with_the_fix_and_the_rest_goes_on() {
         Daemon::start_as(root.then_some(65_534), &["watch", "--config", &config.display().to_string()], &[]);
     daemon.wait_told("READY=1");
     daemon.wait_logged("locked.log");
-    append(
-        &home.log("app.log"),
-        &line(
-            "kernel",
-            "[  13.5] EXT4-fs error (device sda1): ext4_find_entry:1455: inode #2: comm ls: reading directory lblock 0",
-        ),
-    );
+    append(&home.log("app.log"), &disk_error());
     hook.wait_for(1);
     let (_, log) = daemon.stop();
     assert_eq!(log.matches("cannot read").count(), 1, "{log}");

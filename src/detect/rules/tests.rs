@@ -86,7 +86,7 @@ const ORDINARY: &[&str] = &[
     "sudo:      bob : TTY=pts/0 ; PWD=/home/bob ; USER=root ; COMMAND=/usr/bin/apt update",
     "sudo: pam_unix(sudo:session): session opened for user root(uid=0) by bob(uid=1000)",
     "useradd: new user: name=_chrony, UID=112, GID=118, home=/var/lib/chrony, shell=/usr/sbin/nologin, from=none",
-    "kernel: Linux version 6.12.0-1-amd64 (debian-kernel@lists.debian.org)",
+    "kernel: Linux version 6.12.0-1-amd64 (debian-kernel@lists.example.org)",
     "kernel: Command line: BOOT_IMAGE=/vmlinuz root=/dev/sda1 ro panic=10 errors=remount-ro",
     "kernel: EXT4-fs (sda1): mounted filesystem 1203 r/w with ordered data mode. Quota mode: none.",
     "kernel: e1000e 0000:00:1f.6 eno1: NIC Link is Up 1000 Mbps Full Duplex, Flow Control: Rx/Tx",
