@@ -17,7 +17,7 @@ pub use secrets::resolve;
 
 use crate::model::{Period, SecretRef};
 use crate::source::{FilesConfig, Pattern};
-use crate::{batch, deliver, detect, judge, llm, parse, redact, route, source, telemetry, triage};
+use crate::{batch, deliver, detect, judge, llm, parse, redact, route, source, telemetry, triage, web};
 
 /// Everything that can be configured. Unknown keys are errors.
 #[derive(Clone, Debug, Deserialize)]
@@ -38,6 +38,7 @@ pub struct Config {
     pub incidents: Incidents,
     pub routes: Vec<toml::Spanned<route::Route>>,
     pub notifiers: deliver::Config,
+    pub web: web::Config,
     pub log: telemetry::Config,
 }
 
@@ -57,6 +58,7 @@ impl Default for Config {
             incidents: Incidents::default(),
             routes: Vec::new(),
             notifiers: deliver::Config::default(),
+            web: web::Config::default(),
             log: telemetry::Config::default(),
         }
     }

@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::driver::{Control, Driver, Reload};
-use crate::{exit, telemetry};
+use crate::{exit, telemetry, web};
 
 pub use assemble::{host_name, redactor, settings};
 use signals::{Wish, Wishes};
@@ -66,6 +67,17 @@ async fn serve(options: Options) -> anyhow::Result<u8> {
         tokio::spawn(watchdog::run(Arc::clone(&vitals), limit));
     }
     tokio::spawn(follow_status(driver.status()));
+    let stop = CancellationToken::new();
+    if let Some(address) = options.config.web.listen {
+        let listener =
+            web::listen(address).await.with_context(|| format!("cannot listen on {address} for the HTTP interface"))?;
+        let status = driver.status();
+        let health = move || {
+            let status = status.borrow().clone();
+            web::Health { degraded: status.degraded.clone(), status: status.to_string() }
+        };
+        tokio::spawn(web::serve(listener, options.config.state_dir.clone(), health, stop.clone()));
+    }
     let running = tokio::spawn(driver.run(told));
     tokio::pin!(running);
     let finished = loop {

@@ -408,3 +408,33 @@ fn an_unreadable_file_is_said_once_with_the_fix_and_the_rest_goes_on() {
     assert_eq!(log.matches("cannot read").count(), 1, "{log}");
     assert!(["setfacl", "chmod", "usermod"].iter().any(|fix| log.contains(fix)), "no fix in: {log}");
 }
+
+#[test]
+fn incidents_can_be_asked_for_over_http() {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    let home = Home::new();
+    let port = crate::support::serve::nobody().port();
+    let config =
+        home.config(&format!("[judge]\nmode = 'off'\n[[notifiers.stdout]]\n[web]\nlisten = '127.0.0.1:{port}'\n"));
+    append(&home.log("app.log"), &line("app", "hello"));
+    let daemon = Daemon::watch(&config);
+    learned(&daemon);
+    append(&home.log("app.log"), &disk_error());
+    daemon.wait_printed("EXT4-fs error");
+    let ask = |path: &str, host: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("listens");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("asked");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        answer
+    };
+    let listed = ask("/api/incidents?severity=medium&limit=5", "localhost");
+    assert!(listed.starts_with("HTTP/1.1 200") && listed.contains("EXT4-fs error"), "{listed}");
+    assert!(ask("/healthz", "127.0.0.1:1").contains("watching"));
+    assert!(ask("/api/incidents/ffffffff", "localhost").starts_with("HTTP/1.1 404"));
+    assert!(ask("/api/incidents?severity=awful", "localhost").starts_with("HTTP/1.1 400"));
+    // A page of another site, through its own name for 127.0.0.1.
+    assert!(ask("/api/incidents", "evil.example").starts_with("HTTP/1.1 421"));
+    assert!(daemon.stop().0.success());
+}

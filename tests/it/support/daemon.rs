@@ -167,6 +167,12 @@ impl Daemon {
         self.wait_for("stderr", text, || self.stderr());
     }
 
+    /// Waits until standard output holds `text`.
+    #[track_caller]
+    pub fn wait_printed(&self, text: &str) {
+        self.wait_for("stdout", text, || self.stdout());
+    }
+
     #[track_caller]
     fn wait_for(&self, place: &str, text: &str, read: impl Fn() -> String) {
         let end = Instant::now() + PATIENCE;
