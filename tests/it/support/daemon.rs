@@ -96,7 +96,9 @@ impl Daemon {
         let folder = tempfile::tempdir().expect("a folder");
         let socket = folder.path().join("notify");
         let notify = UnixDatagram::bind(&socket).expect("bound");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_logwren"));
+        // Another build than this one's, such as the packaged one, can be put to the test.
+        let binary = std::env::var_os("LOGWREN_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_logwren").into());
+        let mut command = Command::new(binary);
         if let Some(user) = user {
             std::os::unix::fs::chown(folder.path(), Some(user), Some(user)).expect("given away");
             std::os::unix::fs::chown(&socket, Some(user), Some(user)).expect("given away");
