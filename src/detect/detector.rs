@@ -1,6 +1,6 @@
 //! The contract of a detector. Says when each method is called; holds no detector.
 
-use super::Seen;
+use super::{Config, Seen};
 use crate::model::{Finding, Timestamp};
 
 /// One way to find something odd. A detector sees a kind when it is new or changes, and every line of a kind it wants.
@@ -30,6 +30,9 @@ pub trait Detector: Send {
     /// # Errors
     /// Why the state could not be read; the detector then starts empty.
     fn restore(&mut self, json: &str) -> Result<(), String>;
+
+    /// Takes new settings and keeps what it knows.
+    fn reload(&mut self, config: &Config);
 
     /// What this detector thinks of the line, for `logwren explain`. Changes nothing.
     fn explain(&self, seen: &Seen<'_>) -> Vec<View>;

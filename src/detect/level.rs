@@ -134,6 +134,12 @@ impl Detector for LevelDetector {
         self.news.restore(json)
     }
 
+    fn reload(&mut self, config: &super::Config) {
+        self.config = config.level.clone();
+        self.repeat = config.repeat;
+        self.news.limit(config.level.alone, config.level.within);
+    }
+
     fn explain(&self, seen: &Seen<'_>) -> Vec<View> {
         let emerg = self.config.enabled && seen.kind.level == Level::Emerg;
         let (finds, says) = match self.judge(seen) {
@@ -172,7 +178,7 @@ fn claim(proposed: Severity, title: String, reason: String, group: String) -> Cl
         reason,
         remediation: vec![
             "Read the line and the lines around it (logwren incidents show ID)".to_owned(),
-            "If it is harmless here, mark it: logwren normal ID".to_owned(),
+            "If it is harmless here, write a [[severity_rules]] entry that makes it low.".to_owned(),
         ],
         group,
     }

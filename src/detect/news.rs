@@ -20,8 +20,12 @@ pub struct News {
 impl News {
     /// `alone` news of one program within `within` are said one by one, the rest as one finding worded by `fold`.
     pub fn new(alone: u32, within: Period, fold: fn(&str, u64) -> Claim) -> News {
-        let alone = usize::try_from(alone).unwrap_or(usize::MAX).min(1_000);
-        News { pending: Pending::default(), waves: Waves::new(alone, within.0), fold }
+        News { pending: Pending::default(), waves: Waves::new(most(alone), within.0), fold }
+    }
+
+    /// Other limits from now on.
+    pub fn limit(&mut self, alone: u32, within: Period) {
+        self.waves.limit(most(alone), within.0);
     }
 
     /// Says `finding` about a kind that is new, or keeps it until learning is over. Taught lines are no news. Returns
@@ -122,4 +126,9 @@ impl News {
             learning: false,
         }
     }
+}
+
+/// News said one by one are remembered: not any number of them.
+fn most(alone: u32) -> usize {
+    usize::try_from(alone).unwrap_or(usize::MAX).min(1_000)
 }

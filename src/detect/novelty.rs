@@ -77,6 +77,11 @@ impl Detector for Novelty {
         self.news.restore(json)
     }
 
+    fn reload(&mut self, config: &super::Config) {
+        self.enabled = config.novelty.enabled;
+        self.news.limit(config.novelty.alone, config.novelty.within);
+    }
+
     fn explain(&self, seen: &Seen<'_>) -> Vec<View> {
         let says = match (seen.new_template, self.news.learned()) {
             (true, true) => reason(seen),

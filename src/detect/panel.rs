@@ -109,10 +109,13 @@ impl Detect {
         problems
     }
 
-    /// Replaces the rules; those that did not change keep their counters. Every kind must go through [`Detect::begin`]
-    /// again at its next line: forget all interests.
-    pub fn set_rules(&mut self, rules: RuleSet) {
+    /// Replaces rules and settings; counters and what waits stay where they still mean the same. Every kind must go
+    /// through [`Detect::begin`] again at its next line: forget all interests.
+    pub fn reload(&mut self, config: &Config, rules: RuleSet) {
         self.rules.set_rules(rules);
+        for (_, detector) in self.all_mut() {
+            detector.reload(config);
+        }
     }
 
     pub fn rules(&self) -> &RuleSet {

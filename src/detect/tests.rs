@@ -270,7 +270,7 @@ fn a_reload_keeps_the_counters_of_rules_that_did_not_change() {
         for _ in 0..4 {
             host.say(&failed("192.0.2.1"));
         }
-        host.detect.set_rules(RuleSet::new(specs(rules)).expect("no problems"));
+        host.detect.reload(&Config::default(), RuleSet::new(specs(rules)).expect("no problems"));
         host.kinds.values_mut().for_each(|interest| *interest = Interest(1));
         host.say(&failed("192.0.2.1")).len()
     };

@@ -43,6 +43,12 @@ impl Waves {
         Waves { alone: alone.max(1), within, programs: Recent::new(PROGRAMS) }
     }
 
+    /// Other limits from now on; what is counted stays counted.
+    pub fn limit(&mut self, alone: usize, within: Duration) {
+        self.alone = alone.max(1);
+        self.within = within;
+    }
+
     /// One piece of news about a program.
     pub fn admit(&mut self, host: &Arc<str>, program: &Arc<str>, at: Timestamp) -> Admit {
         let wave = self.programs.entry((Arc::clone(host), Arc::clone(program)), Wave::default);

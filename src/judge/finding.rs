@@ -41,7 +41,7 @@ pub fn held_back(question: &Question, pattern: &str) -> Finding {
     finding.reason = format!("the text looks like an instruction ({pattern}); it was not sent to the model");
     finding.remediation = vec![
         "find out who can write this text: a user name, a URL, a user agent, a host name".to_owned(),
-        "if it is harmless, answer `logwren normal` for this incident".to_owned(),
+        "if it is harmless here, write a [[severity_rules]] entry that makes it low".to_owned(),
     ];
     finding
 }

@@ -40,9 +40,13 @@ struct Rank {
 
 impl Queue {
     /// Adds a question whose kind is not in yet. False when the queue is full.
+    ///
+    /// Single lines leave an eighth of the room to kinds, so that a flood of lines can still be asked about by kind.
     pub fn push(&mut self, question: Question) -> bool {
         let size = size(&question);
-        if self.questions.len() >= MAX_QUESTIONS || self.bytes.saturating_add(size) > MAX_BYTES {
+        let is_line = question.id != question.kind.id();
+        let share = |room: usize| if is_line { room / 8 * 7 } else { room };
+        if self.questions.len() >= share(MAX_QUESTIONS) || self.bytes.saturating_add(size) > share(MAX_BYTES) {
             return false;
         }
         self.insert(question);
@@ -151,4 +155,36 @@ fn rank(entry: &Entry) -> Rank {
 
 fn size(question: &Question) -> usize {
     200 + question.template.len() + question.samples.iter().map(|evidence| evidence.line.len() + 100).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Kind, TemplateId};
+
+    fn question(number: u64, is_line: bool) -> Question {
+        let kind = Kind { program: "app".into(), level: Level::Info, template: TemplateId(number) };
+        Question {
+            id: if is_line { KindId(number) } else { kind.id() },
+            kind,
+            template: String::new(),
+            host: String::new(),
+            count: 1,
+            first_seen: Timestamp::EPOCH,
+            last_seen: Timestamp::EPOCH,
+            samples: Vec::new(),
+            low_priority: false,
+            missed: 0,
+            not_before: None,
+        }
+    }
+
+    #[test]
+    fn lines_leave_room_for_kinds() {
+        let mut queue = Queue::default();
+        let lines = (0..MAX_QUESTIONS as u64).filter(|number| queue.push(question(*number, true))).count();
+        assert_eq!(lines, MAX_QUESTIONS / 8 * 7);
+        let kinds = (0..MAX_QUESTIONS as u64).filter(|number| queue.push(question(*number, false))).count();
+        assert_eq!(lines + kinds, MAX_QUESTIONS);
+    }
 }

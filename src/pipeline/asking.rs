@@ -1,25 +1,26 @@
 //! From a batch to questions, from replies to verdicts. Asks each kind once; what a rule knows is not asked.
 
 use crate::judge::{self, Asked, HeldBack};
-use crate::model::{Evidence, Fact, Finding, Judged, Question, Timestamp, Verdict};
+use crate::model::{Evidence, Fact, Finding, Judged, Question, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::kinds::{Answer, KindState};
+use super::kinds::{Answer, KindState, answer_to};
 use super::lines::Entry;
 use super::{Effects, Pipeline};
 
 /// Lines of one kind and host inside one batch.
 #[derive(Default)]
-struct Collapsed {
-    count: u64,
-    last: Timestamp,
-    evidence: Vec<Evidence>,
+pub(super) struct Collapsed {
+    pub(super) count: u64,
+    pub(super) last: Timestamp,
+    pub(super) evidence: Vec<Evidence>,
 }
 
 impl Pipeline {
     /// A flushed batch: lines collapse to kinds; known ones are answered from the cache, the rest become questions.
     pub(super) fn ask(&mut self, entries: Vec<Entry>, now: Timestamp, out: &mut Effects) {
+        let lines = if self.every_line { self.lines_to_ask(&entries) } else { Vec::new() };
         let mut kinds: BTreeMap<(u32, Arc<str>), Collapsed> = BTreeMap::new();
         for entry in entries {
             let collapsed = kinds.entry((entry.kind, entry.host)).or_default();
@@ -41,19 +42,25 @@ impl Pipeline {
             }
             let Some(state) = self.kinds.get(index) else { continue };
             match state.answer {
+                _ if self.every_line => {}
                 Answer::Queued | Answer::Settled => {}
+                Answer::Undecided(until) if now < until => {}
                 Answer::Anomalous => {
                     let question = self.question_about(state, collapsed, false);
                     findings.extend(self.judge.verdict(state.id).and_then(|row| judge::finding(&question, row)));
                 }
-                Answer::None => self.question(index, collapsed, false, now, &mut findings, out),
+                // A learned kind speaks live: it need not wait behind the baseline any longer.
+                Answer::None | Answer::QueuedLow | Answer::Undecided(_) => {
+                    self.question(index, collapsed, false, now, &mut findings, out);
+                }
             }
         }
+        self.ask_lines(lines, now, &mut findings, out);
         self.tell(findings, now, out);
     }
 
     /// Queues one kind, unless a rule speaks for it or it has its answer.
-    fn question(
+    pub(super) fn question(
         &mut self,
         index: u32,
         collapsed: Collapsed,
@@ -65,21 +72,27 @@ impl Pipeline {
         let Some(state) = self.kinds.get(index) else { return };
         let ruled = state.ruled;
         let question = self.question_about(state, collapsed, low_priority);
-        let asked = if ruled { Asked::Standing } else { self.judge.ask(question.clone(), now) };
+        let (id, known) = (question.id, state.answer);
+        let asked = if ruled { Asked::Standing } else { self.judge.ask(question, now) };
         let answer = match asked {
             Asked::Queued => {
-                self.counters.questions += 1;
-                out.facts.push(Fact::Question(question));
+                self.counters.questions += u64::from(known != Answer::QueuedLow);
+                out.facts.extend(self.judge.question(id).cloned().map(Fact::Question));
                 out.urgent |= !low_priority;
-                Answer::Queued
+                if low_priority { Answer::QueuedLow } else { Answer::Queued }
             }
             Asked::Known => Answer::Queued,
-            Asked::Standing | Asked::Off => Answer::Settled,
+            Asked::Standing => self.judge.verdict(id).map_or(Answer::Settled, answer_to),
+            Asked::Off => Answer::Settled,
             // Asked again with a later batch.
-            Asked::Full => Answer::None,
+            Asked::Full => {
+                findings.extend(self.no_room_to_ask(now));
+                Answer::None
+            }
             Asked::HeldBack(held) => {
+                let answer = answer_to(&held.row);
                 self.held_back(*held, findings, out);
-                Answer::Settled
+                answer
             }
         };
         if let Some(state) = self.kinds.get_mut(index) {
@@ -90,7 +103,7 @@ impl Pipeline {
         }
     }
 
-    fn question_about(&self, state: &KindState, collapsed: Collapsed, low_priority: bool) -> Question {
+    pub(super) fn question_about(&self, state: &KindState, collapsed: Collapsed, low_priority: bool) -> Question {
         let mut samples = collapsed.evidence;
         if samples.is_empty() {
             samples.extend(state.sample.as_deref().cloned());
@@ -114,12 +127,18 @@ impl Pipeline {
     /// Text that speaks to a model is not sent; that somebody wrote it is a finding.
     pub(super) fn held_back(&mut self, held: HeldBack, findings: &mut Vec<Finding>, out: &mut Effects) {
         out.facts.push(Fact::QuestionClosed(held.question.id));
-        out.facts.push(Fact::Verdict(held.row));
+        // Single lines are not remembered: there is no end to them.
+        if !self.every_line {
+            out.facts.push(Fact::Verdict(held.row));
+        }
         findings.push(held.finding);
     }
 
     /// Learning is over: what the baseline holds is asked about too, behind everything live.
     pub(super) fn ask_about_baseline(&mut self, now: Timestamp, out: &mut Effects) {
+        if self.every_line {
+            return;
+        }
         let mut findings = Vec::new();
         for index in 0..self.kinds.len() as u32 {
             let unasked = self.kinds.get(index).is_some_and(|state| state.learned && state.answer == Answer::None);
@@ -133,17 +152,20 @@ impl Pipeline {
     /// One request to the model has ended, one way or another.
     pub(super) fn judged(&mut self, judged: Judged, now: Timestamp, out: &mut Effects) {
         let reply = self.judge.answer(judged, now);
+        self.no_room &= self.judge.waiting(now) > 0;
         out.facts.extend(reply.facts);
         let mut findings = Vec::new();
         for (question, row) in reply.verdicts {
-            let Some(state) = self.kinds.by_kind_mut(&question.kind) else { continue };
-            state.answer = match row.verdict {
-                Verdict::Anomalous => Answer::Anomalous,
-                Verdict::Normal | Verdict::Watch | Verdict::Undecided => Answer::Settled,
-            };
+            let mut live = !question.low_priority;
+            if let Some(state) = self.kinds.by_kind_mut(&question.kind) {
+                live |= state.live_count > 0;
+                if question.id == state.id && !self.every_line {
+                    state.answer = answer_to(&row);
+                }
+            }
             if let Some(mut finding) = judge::finding(&question, &row) {
                 // Only ever seen in the baseline: worth a line in the digest, not an alert.
-                finding.learning = question.low_priority && state.live_count == 0;
+                finding.learning = !live;
                 findings.push(finding);
             }
         }
@@ -155,7 +177,7 @@ impl Pipeline {
 
     /// Forms a request when one may go. Its questions are durable: they are in the store or in these very effects.
     pub(super) fn request(&mut self, now: Timestamp, out: &mut Effects) {
-        if !self.judge_ready || out.judge.is_some() || self.no_judge.is_some() {
+        if !self.judge_ready || self.draining || out.judge.is_some() || self.no_judge.is_some() {
             return;
         }
         let random = &mut self.random;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::detect::Interest;
-use crate::model::{Evidence, Kind, KindId, KindRow, Level, Phase, TemplateId, Timestamp};
+use crate::model::{Evidence, Kind, KindId, KindRow, Level, Phase, TemplateId, Timestamp, Verdict, VerdictRow};
 
 /// Most kinds kept apart. Program names are log text, so somebody else decides how many there are: what comes beyond
 /// this is filed under the program [`OTHERS`].
@@ -42,9 +42,22 @@ pub struct KindState {
 pub enum Answer {
     None,
     Queued,
-    /// Normal, watch or undecided: nothing to say about each line.
+    /// Waits behind everything live until it speaks live itself.
+    QueuedLow,
+    /// Normal or watch: nothing to say about each line.
     Settled,
+    /// Not to be asked about again before this.
+    Undecided(Timestamp),
     Anomalous,
+}
+
+/// What a verdict means for the path of a line.
+pub fn answer_to(row: &VerdictRow) -> Answer {
+    match row.verdict {
+        Verdict::Anomalous => Answer::Anomalous,
+        Verdict::Normal | Verdict::Watch => Answer::Settled,
+        Verdict::Undecided => Answer::Undecided(row.not_before.unwrap_or(row.judged_at)),
+    }
 }
 
 impl KindState {

@@ -201,9 +201,11 @@ impl Pipeline {
         }
 
         let wants_evidence = match state.answer {
+            _ if self.every_line => true,
             Answer::None => state.sample.is_none(),
+            Answer::Undecided(until) => state.sample.is_none() && now >= until,
             Answer::Anomalous => true,
-            Answer::Queued | Answer::Settled => false,
+            Answer::Queued | Answer::QueuedLow | Answer::Settled => false,
         };
         let evidence = wants_evidence.then(|| {
             Box::new(Evidence {

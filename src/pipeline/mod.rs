@@ -13,12 +13,15 @@ mod twins;
 mod kinds;
 mod lines;
 mod asking;
+mod every_line;
 mod telling;
 mod troubles;
 mod restore;
 mod explain;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod asking_test;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -83,6 +86,10 @@ pub struct Pipeline {
     detect: Detect,
     batch: Batch<Entry>,
     judge: Judge,
+    /// `judge.mode = "lines"`: each line is a question of its own.
+    every_line: bool,
+    /// The queue of questions is full, and that was said.
+    no_room: bool,
     no_judge: Option<Arc<str>>,
     redactor: Arc<Redactor>,
     triage: Triage,
@@ -90,6 +97,8 @@ pub struct Pipeline {
     outbox: Outbox,
     /// A request token is free and nothing has been sent with it.
     judge_ready: bool,
+    /// The process is about to end: nothing new is asked.
+    draining: bool,
     /// Novelty and rates are suspended until the baseline is complete.
     learning: bool,
     learned: Learned,
@@ -115,6 +124,8 @@ pub struct Counters {
     pub twins: u64,
     /// Our own log lines.
     pub own: u64,
+    /// Lines asked about by their kind because too many wait (`judge.mode = "lines"`).
+    pub collapsed: u64,
     /// Places where lines were or may have been lost.
     pub gaps: u64,
     pub findings: u64,
@@ -153,12 +164,15 @@ impl Pipeline {
             detect: Detect::new(&detect, rules),
             batch: Batch::new(batch),
             judge: Judge::new(&judge, max_output_tokens),
+            every_line: judge.mode == judge::Mode::Lines,
+            no_room: false,
             no_judge,
             redactor,
             triage: Triage::new(&triage, threshold),
             router: Router::new(&route, &notifiers),
             outbox: Outbox::default(),
             judge_ready: false,
+            draining: false,
             learning: true,
             learned: Learned::default(),
             counters: Counters::default(),
@@ -181,7 +195,7 @@ impl Pipeline {
             Input::Reload(settings) => self.reload(*settings),
             Input::Drain => {
                 // A reply would come too late: leave the questions to the next start.
-                self.judge_ready = false;
+                self.draining = true;
                 let entries = self.batch.flush();
                 self.ask(entries, now, out);
                 self.write_counters(now, out);
@@ -244,8 +258,9 @@ impl Pipeline {
         let threshold = settings.judge.confidence_threshold;
         self.context = parse::Context { zone: settings.zone, host: settings.host };
         self.batch.reload(settings.batch);
-        self.detect.set_rules(settings.rules);
+        self.detect.reload(&settings.detect, settings.rules);
         self.judge.reload(&settings.judge, settings.max_output_tokens);
+        self.every_line = settings.judge.mode == judge::Mode::Lines;
         self.no_judge = settings.no_judge;
         self.redactor = settings.redactor;
         self.triage.reload(&settings.triage, threshold);

@@ -1,10 +1,12 @@
 //! Going on where the last process stopped. Rebuilds rooms from their rows; asks and tells nothing.
 
+use std::collections::HashMap;
+
 use crate::judge::Judge;
-use crate::model::{Fact, KindId, Snapshot, Timestamp, Verdict};
+use crate::model::{Fact, KindId, Snapshot, Timestamp};
 use crate::route::Outbox;
 
-use super::kinds::Answer;
+use super::kinds::{Answer, answer_to};
 use super::{Effects, Pipeline};
 
 /// Runs whose lines are known as our own.
@@ -17,15 +19,17 @@ impl Pipeline {
         let Snapshot { templates, kinds, verdicts, questions, incidents, outbox, states, positions: _ } = snapshot;
         self.miner.restore(&templates);
         self.kinds.restore(kinds);
-        let queued: std::collections::HashSet<KindId> = questions.iter().map(|question| question.id).collect();
+        let queued: HashMap<KindId, Answer> = questions
+            .iter()
+            .map(|question| (question.id, if question.low_priority { Answer::QueuedLow } else { Answer::Queued }))
+            .collect();
         let judge_state = states.iter().find(|(name, _)| **name == *Judge::STATE).map(|(_, json)| json.as_str());
         let held = self.judge.restore(questions, verdicts, judge_state, now);
         for state in self.kinds.iter_mut() {
-            state.answer = match self.judge.verdict(state.id).map(|row| row.verdict) {
-                Some(Verdict::Anomalous) => Answer::Anomalous,
-                Some(Verdict::Normal | Verdict::Watch | Verdict::Undecided) => Answer::Settled,
-                None if queued.contains(&state.id) => Answer::Queued,
-                None => Answer::None,
+            let known = self.judge.verdict(state.id).map(answer_to);
+            state.answer = match queued.get(&state.id) {
+                Some(queued) if !matches!(known, Some(Answer::Anomalous | Answer::Settled)) => *queued,
+                Some(_) | None => known.unwrap_or(Answer::None),
             };
         }
         self.triage.restore(incidents);

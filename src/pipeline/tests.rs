@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::*;
 use crate::model::{Incident, LineBlock, LineSpan, Medium, Origin, Phase, Severity, Snapshot};
 
-const NOW: i64 = 1_790_000_000;
+pub(super) const NOW: i64 = 1_790_000_000;
 
-fn settings(own_pid: u32) -> Settings {
+pub(super) fn settings(own_pid: u32) -> Settings {
     Settings {
         host: "bed".into(),
         zone: jiff::tz::TimeZone::UTC,
@@ -36,7 +36,7 @@ fn learned(own_pid: u32, states: Vec<(Arc<str>, String)>) -> (Pipeline, Effects)
 }
 
 /// One line as rsyslog writes it to a file: without a level, often without a pid.
-fn syslog(tag: &str, message: &str) -> LineBlock {
+pub(super) fn syslog(tag: &str, message: &str) -> LineBlock {
     block("/var/log/syslog", Medium::File, format!("2026-09-21T14:13:20.000000+00:00 bed {tag}: {message}"))
 }
 

@@ -42,7 +42,7 @@ impl Pipeline {
         trouble.finding(Arc::clone(&self.context.host), now)
     }
 
-    fn about_ourselves(
+    pub(super) fn about_ourselves(
         &self,
         title: &str,
         reason: String,

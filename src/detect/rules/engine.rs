@@ -214,6 +214,10 @@ impl Detector for RuleDetector {
         Ok(())
     }
 
+    fn reload(&mut self, config: &crate::detect::Config) {
+        self.repeat = config.repeat;
+    }
+
     fn explain(&self, seen: &Seen<'_>) -> Vec<View> {
         let line = Line::of(seen);
         let mut views = Vec::new();

@@ -1,0 +1,131 @@
+//! What is asked of the model, when, and how often.
+
+use std::time::Duration;
+
+use super::tests::{NOW, settings, syslog};
+use super::*;
+use crate::model::{Category, Level, Verdict, VerdictRow};
+use crate::model::{Kind, KindRow, LineBlock, Phase, Question, Severity, Snapshot, TemplateId, TemplateRow};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(NOW + seconds)
+}
+
+fn start(mode: judge::Mode, snapshot: Snapshot) -> Pipeline {
+    let mut settings = settings(1);
+    settings.judge.mode = mode;
+    let mut pipeline = Pipeline::new(settings);
+    pipeline.restore(snapshot, at(0), &mut Effects::default());
+    pipeline
+}
+
+fn taught(mut block: LineBlock) -> LineBlock {
+    block.phase = Phase::Learn;
+    block
+}
+
+/// Handles the inputs at their seconds; gives the questions that were written.
+fn questions(pipeline: &mut Pipeline, inputs: Vec<(i64, Input<'_>)>) -> Vec<Question> {
+    let mut out = Effects::default();
+    for (second, input) in inputs {
+        pipeline.handle(input, at(second), &mut out);
+    }
+    let asked = |fact| match fact {
+        Fact::Question(question) => Some(question),
+        _ => None,
+    };
+    out.facts.into_iter().filter_map(asked).collect()
+}
+
+#[test]
+fn a_learned_kind_that_speaks_live_is_asked_about_first() {
+    let mut pipeline = start(judge::Mode::Templates, Snapshot::default());
+    let old = [taught(syslog("app", "cache of tenant red is warm")), taught(syslog("app", "shutter closed"))];
+    let inputs = vec![(0, Input::Lines(&old[0])), (0, Input::Lines(&old[1])), (0, Input::Learned)];
+    let asked = questions(&mut pipeline, inputs);
+    assert!(asked.len() == 2 && asked.iter().all(|question| question.low_priority), "{asked:?}");
+
+    let live = syslog("app", "shutter closed");
+    let asked = questions(&mut pipeline, vec![(1, Input::Lines(&live)), (10, Input::Tick)]);
+    let [question] = asked.as_slice() else { panic!("{asked:?}") };
+    assert!(question.template.contains("shutter") && !question.low_priority, "{question:?}");
+    assert_eq!(pipeline.counters().questions, 2, "the same question is counted once");
+    assert_eq!(questions(&mut pipeline, vec![(11, Input::Lines(&live)), (20, Input::Tick)]), []);
+
+    // And over a restart.
+    let snapshot = Snapshot { questions: vec![question.clone()], ..Snapshot::default() };
+    assert_eq!(start(judge::Mode::Templates, snapshot).waiting_questions(at(30)).0, 1);
+}
+
+#[test]
+fn an_undecided_kind_is_asked_about_again_after_its_time() {
+    let text = "shutter closed";
+    let kind = Kind { program: "app".into(), level: Level::Info, template: TemplateId::of(text) };
+    let row = TemplateRow {
+        id: kind.template,
+        text: text.to_owned(),
+        count: 1,
+        first_seen: at(0),
+        last_seen: at(0),
+        merged_into: None,
+    };
+    let verdict = VerdictRow {
+        kind: kind.id(),
+        verdict: Verdict::Undecided,
+        severity: Severity::Low,
+        category: Category::Other,
+        confidence: 0.0,
+        reason: String::new(),
+        remediation: Vec::new(),
+        model: "failed".to_owned(),
+        prompt_version: 1,
+        judged_at: at(0),
+        not_before: Some(at(100)),
+    };
+    let kinds = vec![KindRow { kind, learned: false, count: 1, first_seen: at(0), last_seen: at(0) }];
+    let snapshot = Snapshot { templates: vec![row], kinds, verdicts: vec![verdict], ..Snapshot::default() };
+    let mut pipeline = start(judge::Mode::Templates, snapshot);
+    let line = syslog("app", text);
+    assert_eq!(questions(&mut pipeline, vec![(50, Input::Lines(&line)), (60, Input::Tick)]), []);
+    let asked = questions(&mut pipeline, vec![(101, Input::Lines(&line)), (110, Input::Tick)]);
+    assert!(asked.len() == 1 && !asked[0].samples.is_empty(), "{asked:?}");
+}
+
+#[test]
+fn in_lines_mode_every_line_is_a_question_without_its_secrets() {
+    let mut pipeline = start(judge::Mode::Lines, Snapshot::default());
+    let lines = [
+        syslog("app", "request 1 served, password=hunter2hunter2"),
+        syslog("app", "request 2 served, password=hunter2hunter2"),
+        syslog("app", "request 2 served, password=hunter2hunter2"),
+    ];
+    let mut inputs: Vec<(i64, Input<'_>)> = vec![(0, Input::Learned)];
+    for (offset, line) in lines.iter().enumerate().take(2) {
+        inputs.push((offset as i64, Input::Lines(line)));
+    }
+    inputs.push((10, Input::Tick));
+    let asked = questions(&mut pipeline, inputs);
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    assert!(asked[0].id != asked[1].id && asked[0].kind == asked[1].kind);
+    assert!(!format!("{asked:?}").contains("hunter2"), "{asked:?}");
+    assert!(asked[1].samples[0].line.contains("request 2 served"), "{asked:?}");
+
+    let mut out = Effects::default();
+    pipeline.handle(Input::JudgeReady, at(11), &mut out);
+    let request = out.judge.expect("asked");
+    assert_eq!(request.kinds.len(), 2);
+    assert!(request.prompt.user.as_str().contains("request 2 served"), "{}", request.prompt.user.as_str());
+}
+
+#[test]
+fn nothing_is_asked_while_draining() {
+    let mut pipeline = start(judge::Mode::Templates, Snapshot::default());
+    let line = syslog("app", "shutter closed");
+    let mut out = Effects::default();
+    pipeline.handle(Input::Lines(&line), at(0), &mut out);
+    pipeline.handle(Input::Drain, at(1), &mut out);
+    pipeline.handle(Input::JudgeReady, at(1), &mut out);
+    assert!(out.judge.is_none());
+    assert_eq!(pipeline.waiting_questions(at(1)).0, 1, "it waits for the next start");
+    assert!(pipeline.next_deadline().is_none_or(|deadline| deadline > at(1).saturating_sub(Duration::from_secs(1))));
+}
