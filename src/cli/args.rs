@@ -27,6 +27,11 @@ pub enum Command {
     /// Without config and path it watches /var/log and the journal, learns from what is already there and prints
     /// findings. With a config it is the service.
     Watch(Watch),
+    /// Show which kinds of lines are in some logs: mining alone
+    ///
+    /// Prints every template with its number of lines and its first and last line. Packed files (.gz, .xz, .zst, .bz2)
+    /// are unpacked.
+    Templates(Templates),
     /// Say whether a config is right, every mistake at once
     CheckConfig(CheckConfig),
     /// Show how one line is parsed, masked, matched, judged and what would leave the host
@@ -63,6 +68,21 @@ pub struct Place {
     /// State directory, instead of the config's
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Templates {
+    /// Files, directories or patterns; `-` is standard input
+    #[arg(value_name = "INPUT", required = true)]
+    pub inputs: Vec<String>,
+
+    /// JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+
+    /// Write `line_number,template_id` for every line, numbered from 1 through all inputs
+    #[arg(long, value_name = "FILE")]
+    pub assignments: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

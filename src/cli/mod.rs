@@ -2,6 +2,10 @@
 
 mod args;
 mod place;
+mod inputs;
+mod mining;
+mod assignments;
+mod templates;
 mod check_config;
 mod explain;
 mod incidents;
@@ -34,6 +38,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> 
     let louder = i16::from(arguments.verbose) - i16::from(arguments.quiet);
     match arguments.command {
         Command::Watch(watch) => crate::daemon::watch(place::watch(watch, louder)?),
+        Command::Templates(templates) => templates::run(&templates),
         Command::CheckConfig(check) => check_config::run(&check),
         Command::Explain(explain) => explain::run(&explain),
         Command::Incidents(incidents) => incidents::run(incidents),
