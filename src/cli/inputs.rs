@@ -43,6 +43,7 @@ pub fn named(words: &[String]) -> anyhow::Result<Vec<Input>> {
         if word == "-" {
             push(&mut inputs, Input::Stdin);
         } else if path.is_dir() {
+            // An empty directory is no mistake.
             below(path, |_| true, &mut inputs)?;
         } else if path.exists() || !word.contains(['*', '?', '[', '{']) {
             // Says which file and why, before anything is read.
@@ -99,16 +100,16 @@ fn matching(word: &str, inputs: &mut Vec<Input>) -> anyhow::Result<()> {
     let pattern: Pattern = absolute.to_string_lossy().parse().map_err(wrong)?;
     let is_fixed = |part: &std::path::Component<'_>| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']);
     let base: PathBuf = absolute.components().take_while(is_fixed).collect();
-    let before = inputs.len();
-    below(&base, |path| pattern.matches(path), inputs)?;
-    if inputs.len() == before {
+    if below(&base, |path| pattern.matches(path), inputs)? == 0 {
         bail!("{word} matches no file");
     }
     Ok(())
 }
 
-/// Every text file below a directory that is wanted, by name. What vanishes meanwhile was not there.
-fn below(directory: &Path, is_wanted: impl Fn(&Path) -> bool, inputs: &mut Vec<Input>) -> anyhow::Result<()> {
+/// Every text file below a directory that is wanted, by name, and how many there are. What vanishes meanwhile was not
+/// there.
+fn below(directory: &Path, is_wanted: impl Fn(&Path) -> bool, inputs: &mut Vec<Input>) -> anyhow::Result<usize> {
+    let mut found = 0;
     for entry in WalkDir::new(directory).follow_root_links(true).sort_by_file_name() {
         let entry = match entry {
             Ok(entry) => entry,
@@ -126,13 +127,14 @@ fn below(directory: &Path, is_wanted: impl Fn(&Path) -> bool, inputs: &mut Vec<I
         }
         match File::open(entry.path()).and_then(|file| head(&file)) {
             Ok(head) if Packing::of(&head).is_some() || !is_binary(&head) => {
+                found += 1;
                 push(inputs, Input::File(entry.into_path()));
             }
             Ok(_) => {}
             Err(error) => eprintln!("warning: left out: cannot read {}: {error}", entry.path().display()),
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 fn head(file: &File) -> io::Result<Vec<u8>> {
