@@ -60,7 +60,9 @@ impl<T> Batch<T> {
     /// Everything collected so far, whatever its age: for the drain.
     pub fn flush(&mut self) -> Vec<T> {
         self.opened_at = None;
-        std::mem::take(&mut self.items)
+        // The next batch will be about as large.
+        let next = Vec::with_capacity(self.items.len());
+        std::mem::replace(&mut self.items, next)
     }
 }
 

@@ -173,6 +173,12 @@ impl Miner {
         scan.into_text()
     }
 
+    /// Live templates.
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        self.tree.len()
+    }
+
     /// Every live template, oldest first.
     pub fn templates(&self) -> impl Iterator<Item = (TemplateId, &str)> {
         self.tree.live().map(|(id, template)| (id, template.text()))

@@ -23,6 +23,10 @@ impl Pipeline {
         let lines = if self.every_line { self.lines_to_ask(&entries) } else { Vec::new() };
         let mut kinds: BTreeMap<(u32, Arc<str>), Collapsed> = BTreeMap::new();
         for entry in entries {
+            // Nearly every line: its kind has its answer, and no incident speaks of it.
+            if self.kinds.get(entry.kind).is_none_or(KindState::is_silent) {
+                continue;
+            }
             let collapsed = kinds.entry((entry.kind, entry.host)).or_default();
             collapsed.count += 1;
             collapsed.last = collapsed.last.max(entry.time);

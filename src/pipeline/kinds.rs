@@ -1,6 +1,6 @@
 //! Every kind of line this host has said, with what was decided about it once. Counts; decides nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::detect::Interest;
@@ -61,6 +61,14 @@ pub fn answer_to(row: &VerdictRow) -> Answer {
 }
 
 impl KindState {
+    /// More lines of it change nothing.
+    pub fn is_silent(&self) -> bool {
+        match self.answer {
+            Answer::Queued | Answer::Settled => !self.told,
+            Answer::None | Answer::Anomalous => false,
+        }
+    }
+
     pub fn row(&self) -> KindRow {
         KindRow {
             kind: self.kind.clone(),
@@ -87,11 +95,14 @@ pub struct Touched {
 #[derive(Debug, Default)]
 pub struct Kinds {
     states: Vec<KindState>,
-    index: HashMap<Kind, u32>,
+    /// By number of program, level and template.
+    index: HashMap<(u32, Level, TemplateId), u32>,
     /// Worst level at which a program said a template: novelty regardless of level.
-    said: HashMap<(Arc<str>, TemplateId), Level>,
+    said: HashMap<(u32, TemplateId), Level>,
+    /// Numbers of programs, in order of appearance.
+    programs: HashMap<Arc<str>, u32>,
     /// Shared names, so that a program's kinds share one string.
-    programs: HashSet<Arc<str>>,
+    names: Vec<Arc<str>>,
     /// Some state differs from its row.
     any_dirty: bool,
     /// Kinds filed under [`OTHERS`].
@@ -101,26 +112,28 @@ pub struct Kinds {
 impl Kinds {
     pub fn restore(&mut self, rows: Vec<KindRow>) {
         for row in rows {
-            let program = self.program(&row.kind.program);
-            let kind = Kind { program: Arc::clone(&program), ..row.kind };
-            let worst = self.said.entry((program, kind.template)).or_insert(kind.level);
-            *worst = kind.level.min(*worst);
-            self.insert(KindState {
-                id: kind.id(),
-                kind,
-                count: row.count,
-                live_count: 0,
-                first_seen: row.first_seen,
-                last_seen: row.last_seen,
-                learned: row.learned,
-                began: false,
-                interest: Interest::default(),
-                ruled: false,
-                told: true,
-                answer: Answer::None,
-                sample: None,
-                dirty: false,
-            });
+            let (program, name) = self.program(&row.kind.program);
+            let kind = Kind { program: name, ..row.kind };
+            self.hear(program, kind.level, kind.template);
+            self.insert(
+                program,
+                KindState {
+                    id: kind.id(),
+                    kind,
+                    count: row.count,
+                    live_count: 0,
+                    first_seen: row.first_seen,
+                    last_seen: row.last_seen,
+                    learned: row.learned,
+                    began: false,
+                    interest: Interest::default(),
+                    ruled: false,
+                    told: true,
+                    answer: Answer::None,
+                    sample: None,
+                    dirty: false,
+                },
+            );
         }
     }
 
@@ -133,37 +146,45 @@ impl Kinds {
         time: Timestamp,
         phase: Phase,
     ) -> Touched {
-        let program = if self.states.len() < MAX_KINDS || self.programs.contains(program) {
-            self.program(program)
-        } else {
-            self.overflowed += 1;
-            self.program(OTHERS)
+        let number = match self.programs.get(program) {
+            Some(number) => *number,
+            None if self.states.len() < MAX_KINDS => self.program(program).0,
+            None => {
+                self.overflowed += 1;
+                self.program(OTHERS).0
+            }
         };
-        let kind = Kind { program, level, template };
-        let found = self.index.get(&kind).copied();
+        let found = self.index.get(&(number, level, template)).copied();
         let known_level = match found {
             Some(_) => Some(level),
-            None => self.hear(&kind),
+            None => self.hear(number, level, template),
         };
         let new_template = known_level.is_none();
         let index = match found {
             Some(index) => index,
-            None => self.insert(KindState {
-                id: kind.id(),
-                kind,
-                count: 0,
-                live_count: 0,
-                first_seen: time,
-                last_seen: time,
-                learned: phase == Phase::Learn,
-                began: false,
-                interest: Interest::default(),
-                ruled: false,
-                told: true,
-                answer: Answer::None,
-                sample: None,
-                dirty: true,
-            }),
+            None => {
+                let program = self.names.get(number as usize).map_or_else(|| OTHERS.into(), Arc::clone);
+                let kind = Kind { program, level, template };
+                self.insert(
+                    number,
+                    KindState {
+                        id: kind.id(),
+                        kind,
+                        count: 0,
+                        live_count: 0,
+                        first_seen: time,
+                        last_seen: time,
+                        learned: phase == Phase::Learn,
+                        began: false,
+                        interest: Interest::default(),
+                        ruled: false,
+                        told: true,
+                        answer: Answer::None,
+                        sample: None,
+                        dirty: true,
+                    },
+                )
+            }
         };
         if let Some(state) = self.states.get_mut(index as usize) {
             state.count += 1;
@@ -205,11 +226,11 @@ impl Kinds {
     }
 
     pub fn find(&self, kind: &Kind) -> Option<&KindState> {
-        self.get(*self.index.get(kind)?)
+        self.get(self.index_of(kind)?)
     }
 
     pub fn by_kind_mut(&mut self, kind: &Kind) -> Option<&mut KindState> {
-        let index = *self.index.get(kind)?;
+        let index = self.index_of(kind)?;
         self.get_mut(index)
     }
 
@@ -239,28 +260,33 @@ impl Kinds {
         self.states.iter_mut().filter_map(|state| std::mem::take(&mut state.dirty).then(|| state.row())).collect()
     }
 
+    fn index_of(&self, kind: &Kind) -> Option<u32> {
+        let program = *self.programs.get(&kind.program)?;
+        self.index.get(&(program, kind.level, kind.template)).copied()
+    }
+
     /// Remembers the worst level of a program's template; gives what it was before.
-    fn hear(&mut self, kind: &Kind) -> Option<Level> {
-        let key = (Arc::clone(&kind.program), kind.template);
-        let before = self.said.get(&key).copied();
-        self.said.insert(key, before.map_or(kind.level, |worst| worst.min(kind.level)));
+    fn hear(&mut self, program: u32, level: Level, template: TemplateId) -> Option<Level> {
+        let before = self.said.get(&(program, template)).copied();
+        self.said.insert((program, template), before.map_or(level, |worst| worst.min(level)));
         before
     }
 
-    fn program(&mut self, name: &str) -> Arc<str> {
-        match self.programs.get(name) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let name: Arc<str> = name.into();
-                self.programs.insert(Arc::clone(&name));
-                name
-            }
+    /// Number and shared name of a program, old or new.
+    fn program(&mut self, name: &str) -> (u32, Arc<str>) {
+        if let Some((name, number)) = self.programs.get_key_value(name) {
+            return (*number, Arc::clone(name));
         }
+        let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        let name: Arc<str> = name.into();
+        self.programs.insert(Arc::clone(&name), number);
+        self.names.push(Arc::clone(&name));
+        (number, name)
     }
 
-    fn insert(&mut self, state: KindState) -> u32 {
+    fn insert(&mut self, program: u32, state: KindState) -> u32 {
         let index = u32::try_from(self.states.len()).unwrap_or(u32::MAX);
-        self.index.insert(state.kind.clone(), index);
+        self.index.insert((program, state.kind.level, state.kind.template), index);
         self.states.push(state);
         index
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::Xxh3Default;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::detect::Seen;
 use crate::mine::{Change, Mined};
@@ -24,6 +24,8 @@ pub struct SourceState {
     /// Learning and live lines of one source interleave: each has its own time.
     learn_clock: EventClock,
     live_clock: EventClock,
+    /// The host of its last line: it is nearly always the same.
+    host: Arc<str>,
 }
 
 /// One line in the batch.
@@ -41,7 +43,7 @@ pub struct Entry {
 struct Passing<'a> {
     header: Header<'a>,
     time: Timestamp,
-    host: Arc<str>,
+    host: &'a Arc<str>,
     span: LineSpan,
     heard: Heard,
 }
@@ -51,7 +53,7 @@ impl Pipeline {
         let number = self.sources.len() as u32;
         // Out of the map while its lines pass: the plan borrows from the block, the rest from us.
         let mut source =
-            self.sources.remove(&block.origin.name).unwrap_or_else(|| SourceState::new(&block.origin, number));
+            self.sources.remove(&block.origin.name).unwrap_or_else(|| self.new_source(&block.origin, number));
         let reference = block.origin.written.unwrap_or(now);
         source.plan.prime(block.lines().map(|(bytes, _)| bytes), reference, &self.context);
         let mut findings = Vec::new();
@@ -67,11 +69,13 @@ impl Pipeline {
                 Phase::Live => &mut source.live_clock,
             };
             let time = clock.at(header.time, now);
-            let host = match &header.host {
-                Some(host) if **host != *self.context.host => Arc::from(&**host),
-                _ => Arc::clone(&self.context.host),
-            };
-            let mut passing = Passing { header, time, host, span, heard: Heard::First };
+            match &header.host {
+                Some(host) if **host == *source.host => {}
+                Some(host) if **host != *self.context.host => source.host = Arc::from(&**host),
+                None if Arc::ptr_eq(&source.host, &self.context.host) => {}
+                Some(_) | None => source.host = Arc::clone(&self.context.host),
+            }
+            let mut passing = Passing { header, time, host: &source.host, span, heard: Heard::First };
             let Some(heard) = self.heard(&passing, source.number, block.phase) else {
                 self.counters.own += 1;
                 continue;
@@ -100,15 +104,13 @@ impl Pipeline {
         }
         // Only syslog-like lines have twins: they name their program. Learning counts nothing twice that matters.
         if phase == Phase::Live && !header.program.is_empty() {
-            let mut hash = Xxh3Default::new();
-            hash.update(passing.host.as_bytes());
-            hash.update(&[0]);
-            hash.update(header.program.as_bytes());
-            hash.update(&[0]);
-            hash.update(header.message.as_bytes());
+            // Each part keys the next one, so that no part can pose as another.
+            let hash = xxh3_64_with_seed(passing.host.as_bytes(), self.twin_seed);
+            let hash = xxh3_64_with_seed(header.program.as_bytes(), hash);
+            let hash = xxh3_64_with_seed(header.message.as_bytes(), hash);
             // Milder levels are no news against the one a line without any is taken for.
             let leveled = header.level.is_some_and(|level| level <= Level::Warning);
-            return Some(self.twins.look(hash.digest(), source, passing.time, leveled));
+            return Some(self.twins.look(hash, source, passing.time, leveled));
         }
         Some(Heard::First)
     }
@@ -229,6 +231,17 @@ impl Pipeline {
         }
     }
 
+    fn new_source(&self, origin: &Origin, number: u32) -> SourceState {
+        let forced = origin.format.as_deref().and_then(|name| Format::from_config(name).ok().flatten());
+        SourceState {
+            number,
+            plan: Plan::new(origin.medium, forced),
+            learn_clock: EventClock::default(),
+            live_clock: EventClock::default(),
+            host: Arc::clone(&self.context.host),
+        }
+    }
+
     fn write_template(&mut self, mined: &Mined, time: Timestamp, out: &mut Effects) {
         let text = self.miner.text(mined.template).unwrap_or_default().to_owned();
         out.facts.push(Fact::Template(TemplateRow {
@@ -253,18 +266,6 @@ impl Pipeline {
                 last_seen: time,
                 merged_into: Some(into),
             }));
-        }
-    }
-}
-
-impl SourceState {
-    fn new(origin: &Origin, number: u32) -> SourceState {
-        let forced = origin.format.as_deref().and_then(|name| Format::from_config(name).ok().flatten());
-        SourceState {
-            number,
-            plan: Plan::new(origin.medium, forced),
-            learn_clock: EventClock::default(),
-            live_clock: EventClock::default(),
         }
     }
 }

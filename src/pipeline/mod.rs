@@ -83,6 +83,8 @@ pub struct Pipeline {
     miner: Miner,
     kinds: Kinds,
     twins: Twins,
+    /// Keys the hashes of lines in `twins`.
+    twin_seed: u64,
     detect: Detect,
     batch: Batch<Entry>,
     judge: Judge,
@@ -161,6 +163,7 @@ impl Pipeline {
             miner: Miner::new(&mine, seed),
             kinds: Kinds::default(),
             twins: Twins::default(),
+            twin_seed: SplitMix(!seed).next(),
             detect: Detect::new(&detect, rules),
             batch: Batch::new(batch),
             judge: Judge::new(&judge, max_output_tokens),
@@ -230,7 +233,7 @@ impl Pipeline {
 
     /// Templates known now.
     pub fn templates(&self) -> usize {
-        self.miner.templates().count()
+        self.miner.len()
     }
 
     /// Questions that wait for the judge, and why nothing is asked now.

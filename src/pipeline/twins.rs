@@ -1,7 +1,9 @@
 //! One line that two sources carry (journal, syslog, kern.log) counts once, and keeps the level that only one of them knows.
 //! Positions still advance; this only counts.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Duration;
 
 use crate::model::Timestamp;
@@ -25,7 +27,7 @@ pub enum Heard {
 /// Remembers the last seconds of lines by hash, and how often each source said them.
 #[derive(Debug, Default)]
 pub struct Twins {
-    seen: HashMap<u64, Saying>,
+    seen: HashMap<u64, Saying, BuildHasherDefault<Already>>,
     /// In order of first arrival, for forgetting.
     order: VecDeque<(Timestamp, u64)>,
 }
@@ -33,45 +35,59 @@ pub struct Twins {
 #[derive(Debug)]
 struct Saying {
     at: Timestamp,
-    /// How often each source said it; sources are few.
-    by_source: Vec<(u32, u32)>,
+    /// Who said it first, and how often.
+    first: (u32, u32),
+    /// How often each other source said it; nobody, for nearly every line.
+    others: Vec<(u32, u32)>,
     /// Some source knew its level.
     leveled: bool,
 }
 
+/// The keys are keyed hashes already.
+#[derive(Default)]
+struct Already(u64);
+
+impl Hasher for Already {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Not used by keys that are one number.
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
 impl Twins {
-    /// Whether this line was already counted from another source. `line` is a hash of host, program and message; not of
-    /// the pid, which the journal always knows and a syslog line often lacks.
+    /// Whether this line was already counted from another source. `line` is a keyed hash of host, program and message:
+    /// nobody may choose which lines collide; not of the pid, which the journal always knows and a syslog line often
+    /// lacks.
     ///
     /// A source repeating itself is never a twin: the n-th copy from one source counts unless another source already
     /// said it n times.
     pub fn look(&mut self, line: u64, source: u32, time: Timestamp, leveled: bool) -> Heard {
         self.forget(time);
-        let saying = self.seen.entry(line).or_insert_with(|| {
-            self.order.push_back((time, line));
-            Saying { at: time, by_source: Vec::with_capacity(2), leveled }
-        });
+        let fresh = || Saying { at: time, first: (source, 1), others: Vec::new(), leveled };
+        let saying = match self.seen.entry(line) {
+            Entry::Vacant(place) => {
+                self.order.push_back((time, line));
+                place.insert(fresh());
+                return Heard::First;
+            }
+            Entry::Occupied(place) => place.into_mut(),
+        };
         if apart(saying.at, time) > WINDOW {
             // An old saying that is still remembered because time stood still elsewhere.
-            saying.at = time;
-            saying.by_source.clear();
-            saying.leveled = leveled;
+            *saying = fresh();
+            return Heard::First;
         }
-        let most_elsewhere =
-            saying.by_source.iter().filter(|(who, _)| *who != source).map(|(_, times)| *times).max().unwrap_or(0);
-        let times = match saying.by_source.iter_mut().find(|(who, _)| *who == source) {
-            Some((_, times)) => {
-                *times += 1;
-                *times
-            }
-            None => {
-                saying.by_source.push((source, 1));
-                1
-            }
-        };
         let news = leveled && !saying.leveled;
         saying.leveled |= leveled;
-        match times <= most_elsewhere {
+        match saying.is_twin(source) {
             true if news => Heard::Leveled,
             true => Heard::Twin,
             false => Heard::First,
@@ -86,6 +102,26 @@ impl Twins {
             self.order.pop_front();
             self.seen.remove(&line);
         }
+    }
+}
+
+impl Saying {
+    /// Counts one more copy from `source`; true when another source said it at least as often.
+    fn is_twin(&mut self, source: u32) -> bool {
+        let all = || std::iter::once(&self.first).chain(&self.others);
+        let most_elsewhere = all().filter(|(who, _)| *who != source).map(|(_, times)| *times).max().unwrap_or(0);
+        let known = std::iter::once(&mut self.first).chain(&mut self.others).find(|(who, _)| *who == source);
+        let times = match known {
+            Some((_, times)) => {
+                *times += 1;
+                *times
+            }
+            None => {
+                self.others.push((source, 1));
+                1
+            }
+        };
+        times <= most_elsewhere
     }
 }
 
