@@ -153,9 +153,10 @@ impl Detector for RuleDetector {
     fn line(&mut self, seen: &Seen<'_>, out: &mut Vec<Finding>) -> bool {
         let line = Line::of(seen);
         let roles: Vec<(usize, Role)> = match self.kinds.get(&seen.kind_id) {
-            Some(places) => {
-                places.iter().filter_map(|place| Some((*place, self.set.rules().get(*place)?.role(&line)?))).collect()
-            }
+            Some(places) => places
+                .iter()
+                .filter_map(|place| Some((*place, self.set.rules().get(*place)?.counts_as(&line)?)))
+                .collect(),
             None => self.set.find(&line),
         };
         let mut alone: Option<((Severity, bool), Finding)> = None;

@@ -149,16 +149,23 @@ impl RuleSet {
 impl Rule {
     /// What this line is to this rule.
     pub fn role(&self, line: &Line<'_>) -> Option<Role> {
-        if !self.surroundings(line) {
-            return None;
-        }
+        let role = self.says(line).or_else(|| self.values.then_some(Role::Possible))?;
+        self.surroundings(line).then_some(role)
+    }
+
+    /// The same for a line of a remembered kind: never [`Role::Possible`], which is nothing to count.
+    pub fn counts_as(&self, line: &Line<'_>) -> Option<Role> {
+        let role = self.says(line)?;
+        self.surroundings(line).then_some(role)
+    }
+
+    /// By the message alone. Asked first: most messages are not what a rule looks for, and one search says so.
+    fn says(&self, line: &Line<'_>) -> Option<Role> {
         if self.hit(line) {
             return Some(Role::Hit);
         }
-        if self.after.as_ref().is_some_and(|after| after.message.is_match(line.message)) {
-            return Some(Role::Before);
-        }
-        self.values.then_some(Role::Possible)
+        let before = self.after.as_ref().is_some_and(|after| after.message.is_match(line.message));
+        before.then_some(Role::Before)
     }
 
     /// The captures of a line that is a hit (`None` inside when the rule has no captures or no message pattern).
