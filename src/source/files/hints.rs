@@ -22,6 +22,11 @@ use super::tailer::Wake;
 const MAX_PATHS: usize = 1_024;
 /// `linemux` leaks a watch at each rotation; after this many it is built anew.
 const MAX_ROTATIONS: u32 = 256;
+/// After a change is told, the next one may wait so long: less than the tailer waits between two looks, and a thousand
+/// writes a second wake us forty times. The kernel joins equal events meanwhile.
+const REST: Duration = Duration::from_millis(40);
+/// Events read together come closer than this; they are told at once.
+const TOGETHER: Duration = Duration::from_millis(5);
 /// How long until a failed watch is tried again.
 const RETRY: Duration = Duration::from_secs(60);
 /// How long until `linemux` is built anew after it gave up; doubles while it goes on giving up.
@@ -67,10 +72,11 @@ impl Flags {
         let _ = self.bell.try_send(());
     }
 
-    fn notified(&self, event: &Result<notify::Event, notify::Error>) {
+    /// True when it was news.
+    fn notified(&self, event: &Result<notify::Event, notify::Error>) -> bool {
         match event {
             // Our own opens and reads: not news.
-            Ok(event) if event.kind.is_access() => {}
+            Ok(event) if event.kind.is_access() => return false,
             Ok(event) => {
                 let quiet = match event.kind {
                     EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) => true,
@@ -85,6 +91,7 @@ impl Flags {
             }
             Err(_) => self.set(&[], true),
         }
+        true
     }
 }
 
@@ -97,7 +104,14 @@ impl Hints {
         let mut watcher = None;
         if enabled {
             let notified = flags.clone();
-            match notify::recommended_watcher(move |event| notified.notified(&event)) {
+            let mut rested = Instant::now();
+            let told = move |event| {
+                if notified.notified(&event) && rested.elapsed() > TOGETHER {
+                    thread::sleep(REST);
+                    rested = Instant::now();
+                }
+            };
+            match notify::recommended_watcher(told) {
                 Ok(started) => watcher = Some(started),
                 Err(error) => {
                     tracing::warn!(%error, "cannot watch directories; files are looked at every second instead")

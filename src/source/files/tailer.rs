@@ -29,6 +29,8 @@ const MAX_UNREADABLE: usize = 8_192;
 const DECISION: Duration = Duration::from_millis(200);
 /// So many files get a look at every tick; of more only those that hints name, and all at each sweep.
 const MAX_LOOKS: usize = 64;
+/// Of more files than this, too, only those that hints name, where hints name any.
+const FEW: usize = 8;
 
 /// What woke the tailer.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -352,7 +354,8 @@ impl Tailer {
         if due {
             self.next_sweep = now.steady + self.limits.sweep;
         }
-        let all = due || self.table.len() <= MAX_LOOKS;
+        let most = if wake.scan || wake.paths.is_empty() { MAX_LOOKS } else { FEW };
+        let all = due || self.table.len() <= most;
         let mut lost = Vec::new();
         let mut moved = false;
         for (number, generation) in self.table.iter_mut() {
