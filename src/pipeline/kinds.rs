@@ -65,7 +65,7 @@ impl KindState {
     pub fn is_silent(&self) -> bool {
         match self.answer {
             Answer::Queued | Answer::Settled => !self.told,
-            Answer::None | Answer::Anomalous => false,
+            Answer::None | Answer::QueuedLow | Answer::Undecided(_) | Answer::Anomalous => false,
         }
     }
 
