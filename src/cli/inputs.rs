@@ -173,8 +173,13 @@ mod tests {
 
     #[test]
     fn words_name_inputs() {
-        let files: &[(&str, &[u8])] =
-            &[("b.log", b"x\n"), ("a.log", b"x\n"), ("sub/c.log", b"x\n"), ("journal", b"LPKSHHRH\0\0\0\0"), ("e", b"")];
+        let files: &[(&str, &[u8])] = &[
+            ("b.log", b"x\n"),
+            ("a.log", b"x\n"),
+            ("sub/c.log", b"x\n"),
+            ("journal", b"LPKSHHRH\0\0\0\0"),
+            ("e", b""),
+        ];
         check(files, "a.log", &["a.log"]);
         check(files, "", &["a.log", "b.log", "e", "sub/c.log"]);
         check(files, "*.log", &["a.log", "b.log"]);

@@ -182,8 +182,7 @@ mod tests {
     fn mined(bytes: &[u8]) -> (Vec<String>, Totals) {
         let context = Context { zone: jiff::tz::TimeZone::UTC, host: "h".into() };
         let mut mining = Mining::new(&mine::Config::default(), 1, context);
-        let opened =
-            Opened { medium: Medium::File, written: None, bytes: Box::new(io::Cursor::new(bytes.to_vec())) };
+        let opened = Opened { medium: Medium::File, written: None, bytes: Box::new(io::Cursor::new(bytes.to_vec())) };
         let mut numbers = 0;
         mining
             .read(opened, Timestamp::EPOCH, |number, _| {
@@ -209,10 +208,7 @@ mod tests {
         check(b"", &[]);
         check(b"\n", &["1 1 1 "]);
         check(b"up 1\ndown\nup 2", &["2 1 3 up <NUM>", "1 2 2 down"]);
-        check(
-            b"Nov 22 05:55:40 h sshd[1]: bye 1\nNov 22 05:55:41 h cron[2]: bye 2\r\n",
-            &["2 1 2 bye <NUM>"],
-        );
+        check(b"Nov 22 05:55:40 h sshd[1]: bye 1\nNov 22 05:55:41 h cron[2]: bye 2\r\n", &["2 1 2 bye <NUM>"]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A rule's own examples, run through the code that matches real lines. What fails is said in words.
 
+use std::cell::OnceCell;
+
 use super::set::{Line, Role, RuleSet};
 use super::spec::Rule;
 use crate::model::Level;
@@ -56,5 +58,5 @@ pub fn line<'a>(rule: &Rule, example: &'a str) -> Option<Line<'a>> {
         Some((program, unit)) if !rule.matching.unit.is_empty() => (program, Some(unit)),
         Some(_) | None => (program, None),
     };
-    Some(Line { program, unit, level, template: message, message, path: Vec::new() })
+    Some(Line { program, unit, level, template: message, message, origin: "", names: OnceCell::new() })
 }

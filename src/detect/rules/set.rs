@@ -1,6 +1,7 @@
 //! All rules in force, and which of them a line concerns: one look for words finds the few worth trying, then program and
 //! the rest decide. Overriding by name happens here; counting does not.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -53,8 +54,10 @@ pub struct Line<'a> {
     pub template: &'a str,
     /// At most [`MATCH_BYTES`].
     pub message: &'a str,
-    /// Directories and stem of the file it was written to.
-    pub path: Vec<&'a str>,
+    /// Where it was written to: a path, `journal`, `stdin`.
+    pub origin: &'a str,
+    /// [`Line::path`], once somebody asked.
+    pub names: OnceCell<Vec<&'a str>>,
 }
 
 /// How a line concerns a rule.
@@ -149,17 +152,20 @@ impl RuleSet {
 impl Rule {
     /// What this line is to this rule.
     pub fn role(&self, line: &Line<'_>) -> Option<Role> {
-        let role = self.says(line).or_else(|| self.values.then_some(Role::Possible))?;
-        self.surroundings(line).then_some(role)
+        if !self.surroundings(line) {
+            return None;
+        }
+        self.says(line).or_else(|| self.values.then_some(Role::Possible))
     }
 
-    /// The same for a line of a remembered kind: never [`Role::Possible`], which is nothing to count.
+    /// The same for a line of a remembered kind: never [`Role::Possible`], which is nothing to count. The kind fits the
+    /// rule, so the message is asked first: most are not what the rule looks for, and one search says so.
     pub fn counts_as(&self, line: &Line<'_>) -> Option<Role> {
         let role = self.says(line)?;
         self.surroundings(line).then_some(role)
     }
 
-    /// By the message alone. Asked first: most messages are not what a rule looks for, and one search says so.
+    /// By the message alone.
     fn says(&self, line: &Line<'_>) -> Option<Role> {
         if self.hit(line) {
             return Some(Role::Hit);
@@ -199,7 +205,8 @@ impl<'a> Line<'a> {
             level: seen.kind.level,
             template: seen.template_text,
             message: clip(seen.message, MATCH_BYTES),
-            path: Line::path(seen.origin),
+            origin: seen.origin,
+            names: OnceCell::new(),
         }
     }
 
@@ -209,13 +216,13 @@ impl<'a> Line<'a> {
     }
 
     /// The directories and the stem of a log file's path. Nothing for `journal` and `stdin`.
-    pub fn path(origin: &str) -> Vec<&str> {
-        origin
-            .split('/')
-            .skip(1)
-            .map(|part| part.split('.').next().unwrap_or_default())
-            .filter(|part| !part.is_empty() && !matches!(*part, "var" | "log" | "syslog" | "messages"))
-            .collect()
+    fn path(&self) -> &[&'a str] {
+        let parts = |origin: &'a str| origin.split('/').skip(1).map(|part| part.split('.').next().unwrap_or_default());
+        self.names.get_or_init(|| {
+            parts(self.origin)
+                .filter(|part| !part.is_empty() && !matches!(*part, "var" | "log" | "syslog" | "messages"))
+                .collect()
+        })
     }
 }
 
@@ -225,5 +232,6 @@ fn concerns(programs: &[NamePattern], line: &Line<'_>) -> bool {
     if programs.is_empty() {
         return true;
     }
-    programs.iter().any(|pattern| pattern.matches(line.program) || line.path.iter().any(|name| pattern.matches(name)))
+    programs.iter().any(|pattern| pattern.matches(line.program))
+        || programs.iter().any(|pattern| line.path().iter().any(|name| pattern.matches(name)))
 }

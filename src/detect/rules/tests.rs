@@ -1,5 +1,6 @@
 //! The shipped pack and the reading of rules, as data. How rules count is tested with the panel (`detect/tests.rs`).
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
@@ -148,7 +149,8 @@ fn ordinary_lines_are_quiet() {
             level: Level::Info,
             template: message,
             message,
-            path: Line::path("/var/log/syslog"),
+            origin: "/var/log/syslog",
+            names: OnceCell::new(),
         };
         for (place, role) in set.find(&line) {
             let rule = &set.rules()[place];
@@ -162,8 +164,15 @@ fn a_log_that_names_no_program_is_known_by_its_path() {
     let set = pack();
     let hits = |origin: &str| {
         let message = "Table './shop/log' is marked as crashed and should be repaired";
-        let line =
-            Line { program: "", unit: None, level: Level::Err, template: message, message, path: Line::path(origin) };
+        let line = Line {
+            program: "",
+            unit: None,
+            level: Level::Err,
+            template: message,
+            message,
+            origin,
+            names: OnceCell::new(),
+        };
         set.find(&line).len()
     };
     assert_eq!(hits("/var/log/mysql/error.log"), 1);
