@@ -100,7 +100,16 @@ fn the_unit_runs_a_command_that_exists() {
     let words: Vec<&str> = exec.split_whitespace().collect();
     assert_eq!(words.first(), Some(&"/usr/bin/logwren"));
     Arguments::try_parse_from(&words).expect("the command line parses");
-    for needed in ["Type=notify", "WatchdogSec=", "StateDirectory=logwren", "SupplementaryGroups=adm systemd-journal"] {
+    for needed in [
+        "Type=notify",
+        "WatchdogSec=",
+        "StateDirectory=logwren",
+        "SupplementaryGroups=adm systemd-journal",
+        "RestartPreventExitStatus=64",
+        "KillMode=mixed",
+        // Without it a missing credentials folder keeps the service from starting.
+        "SetCredential=logwren:",
+    ] {
         assert!(unit.contains(needed), "the unit lost {needed}");
     }
     let settings: Vec<&str> = unit.lines().filter(|line| !line.starts_with('#')).collect();
