@@ -19,6 +19,15 @@ pub struct UsageError {
     pub hint: Option<String>,
 }
 
+/// Something failed, and this is what to do about it: exit 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct HintedError {
+    pub message: String,
+    pub hint: String,
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
 /// Prints `error:`, `caused by:`, `hint:` and picks the code.
 pub fn report(result: anyhow::Result<u8>) -> ExitCode {
     let error = match result {
@@ -32,6 +41,9 @@ pub fn report(result: anyhow::Result<u8>) -> ExitCode {
     eprintln!("error: {error}");
     for cause in error.chain().skip(1) {
         eprintln!("  caused by: {cause}");
+    }
+    if let Some(hinted) = error.downcast_ref::<HintedError>() {
+        eprintln!("  hint: {}", hinted.hint);
     }
     match error.downcast_ref::<UsageError>() {
         Some(usage) => {

@@ -103,7 +103,7 @@ pub struct Explain {
     pub file: Option<PathBuf>,
 
     /// Line number in the file, from 1
-    #[arg(long = "line", value_name = "N", requires = "file")]
+    #[arg(long = "line", value_name = "N", requires = "file", value_parser = clap::value_parser!(u64).range(1..))]
     pub number: Option<u64>,
 
     /// Format of the line, instead of guessing

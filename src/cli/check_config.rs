@@ -2,12 +2,13 @@
 
 use std::io::Write;
 
-use crate::config::{Config, load_rules, resolve};
+use anyhow::bail;
+
+use crate::config::{Config, Mistakes, load_rules, resolve};
 use crate::deliver::Deliverers;
 use crate::exit;
 
 use super::args::CheckConfig;
-use super::place::wrong;
 
 pub fn run(check: &CheckConfig) -> anyhow::Result<u8> {
     let (config, mut problems) = match Config::load(&check.file) {
@@ -19,7 +20,7 @@ pub fn run(check: &CheckConfig) -> anyhow::Result<u8> {
         None => load_rules(&Config::default().rules_dir),
     };
     let rules = rules.map_err(|more| problems.extend(more)).ok();
-    let (Some(config), Some(rules)) = (config, rules) else { return Err(wrong(&problems)) };
+    let (Some(config), Some(rules)) = (config, rules) else { bail!(Mistakes(problems)) };
 
     let mut out = std::io::stdout().lock();
     let failed = rules.check_examples();

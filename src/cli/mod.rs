@@ -17,6 +17,7 @@ use std::io::Write;
 
 use clap::{CommandFactory, Parser};
 
+use crate::config::Mistakes;
 use crate::exit;
 
 pub use args::{Arguments, Command};
@@ -35,6 +36,24 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> 
             return Ok(code);
         }
     };
+    dispatch(arguments).map_err(|error| match error.downcast::<Mistakes>() {
+        Ok(mistakes) => drawn(&mistakes).into(),
+        Err(error) => error,
+    })
+}
+
+/// All mistakes at once, each with its place.
+fn drawn(mistakes: &Mistakes) -> exit::UsageError {
+    for problem in &mistakes.0 {
+        eprintln!("{}\n", problem.drawn());
+    }
+    exit::UsageError {
+        message: mistakes.to_string(),
+        hint: Some("config/logwren.toml in the source, or /usr/share/doc/logwren, lists every key".to_owned()),
+    }
+}
+
+fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
     let louder = i16::from(arguments.verbose) - i16::from(arguments.quiet);
     match arguments.command {
         Command::Watch(watch) => crate::daemon::watch(place::watch(watch, louder)?),
@@ -45,7 +64,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> 
         Command::TestAlert(test) => test_alert::run(&test),
         Command::Components => components::run(),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "logwren", &mut std::io::stdout());
+            // Not straight to standard output: clap_complete panics when nobody reads to the end.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "logwren", &mut script);
+            std::io::stdout().write_all(&script)?;
             Ok(exit::OK)
         }
         Command::Man => {

@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, Problem, Sources};
+use crate::config::{Config, Mistakes, Sources};
 use crate::daemon;
 use crate::exit::UsageError;
 
 use super::args::{Place, Watch};
+
+/// What the unit and the packages use.
+const SERVICE_CONFIG: &str = "/etc/logwren/logwren.toml";
 
 /// Checked options of `watch`.
 pub fn watch(watch: Watch, louder: i16) -> anyhow::Result<daemon::Options> {
@@ -23,10 +26,10 @@ pub fn watch(watch: Watch, louder: i16) -> anyhow::Result<daemon::Options> {
 /// The config a command runs with: the named file, or the defaults.
 ///
 /// # Errors
-/// Every mistake of the file, drawn, as a usage error.
+/// Every mistake of the file.
 pub fn load(place: &Place) -> anyhow::Result<Config> {
     let mut config = match &place.config {
-        Some(file) => Config::load(file).map_err(|problems| wrong(&problems))?,
+        Some(file) => Config::load(file).map_err(Mistakes)?,
         None => Config { state_dir: default_state_dir(), ..Config::default() },
     };
     if let Some(state_dir) = &place.state_dir {
@@ -35,31 +38,20 @@ pub fn load(place: &Place) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// For commands that only look: the state of `--state-dir`, of `--config`, of the service's config, or the default.
+/// For commands that only look: the state of `--state-dir` or of `--config`; else the caller's own where there is one,
+/// else the service's.
 pub fn state_dir(place: &Place) -> anyhow::Result<PathBuf> {
-    if let Some(state_dir) = &place.state_dir {
-        return Ok(state_dir.clone());
+    if place.state_dir.is_some() || place.config.is_some() {
+        return Ok(load(place)?.state_dir);
     }
-    Ok(load(place)?.state_dir)
-}
-
-/// All mistakes at once, each with its place.
-pub fn wrong(problems: &[Problem]) -> anyhow::Error {
-    for problem in problems {
-        eprintln!("{}", problem.drawing);
-        if let Some(suggestion) = &problem.suggestion {
-            eprintln!("  hint: did you mean `{suggestion}`?");
-        }
-        eprintln!();
+    let own = default_state_dir();
+    let is_root = rustix::process::geteuid().is_root();
+    if own.exists() && !is_root {
+        return Ok(own);
     }
-    let files: std::collections::BTreeSet<&str> = problems.iter().map(|problem| problem.file.as_str()).collect();
-    let files: Vec<&str> = files.into_iter().collect();
-    let count = problems.len();
-    UsageError {
-        message: format!("{count} mistake{} in {}", if count == 1 { "" } else { "s" }, files.join(", ")),
-        hint: Some("config/logwren.toml in the source, or /usr/share/doc/logwren, lists every key".to_owned()),
-    }
-    .into()
+    // One with mistakes cannot be what the service runs with.
+    let service = Config::load(Path::new(SERVICE_CONFIG)).ok().map(|config| config.state_dir);
+    Ok(service.unwrap_or(own))
 }
 
 fn with_paths(mut config: Config, paths: &[String]) -> anyhow::Result<Config> {

@@ -4,6 +4,8 @@
 //! I/O beyond the files themselves, so `check-config` accepts exactly what `watch` accepts.
 
 mod read;
+mod mistakes;
+mod places;
 mod rules;
 mod secrets;
 
@@ -11,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use mistakes::Mistakes;
+use places::{header, named, place_of, within};
 pub use read::{Problem, Reading, read};
 pub use rules::load_rules;
 pub use secrets::resolve;
@@ -124,6 +128,18 @@ impl Sources {
     }
 }
 
+/// Keys of the system that logwren replaces, and what they are called here.
+const FORMER_NAMES: &[(&str, &str)] = &[
+    ("batch_size", "batch.size"),
+    ("batch_timeout", "batch.timeout"),
+    ("max_retries", "llm.gemini.max_retries"),
+    ("confidence_threshold", "judge.confidence_threshold"),
+    ("watch_directories", "sources.files.include"),
+    ("severity_thresholds", "severity_rules"),
+    ("rate_limit_delay", "llm.gemini.requests_per_minute = 60 / rate_limit_delay"),
+    ("log_level", "log.level"),
+];
+
 impl Config {
     /// Reads and checks a config file.
     ///
@@ -131,9 +147,7 @@ impl Config {
     /// Every mistake at once.
     pub fn load(file: &Path) -> Result<Config, Vec<Problem>> {
         let name = file.display().to_string();
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            vec![read::problem(&name, "", 0..0, String::new(), &format!("cannot be read: {error}"))]
-        })?;
+        let text = read::text(file)?;
         Config::parse(&name, &text)
     }
 
@@ -143,9 +157,19 @@ impl Config {
     /// Every mistake at once, with its place in `file`.
     pub fn parse(file: &str, text: &str) -> Result<Config, Vec<Problem>> {
         let Reading { value, mut problems } = read::<Config>(file, text);
+        for problem in &mut problems {
+            if let Some((_, now)) = FORMER_NAMES.iter().find(|(former, _)| *former == problem.key) {
+                problem.suggestion = Some((*now).to_owned());
+            }
+        }
         match value {
             Some(config) => {
-                problems.extend(config.between_rooms(file, text));
+                // A key that was wrong was left out: what that leads to is no mistake of its own.
+                let more = config.between_rooms(file, text);
+                let more: Vec<Problem> =
+                    more.into_iter().filter(|one| problems.iter().all(|known| known.key != one.key)).collect();
+                problems.extend(more);
+                problems.sort_by_key(|problem| (problem.line, problem.column));
                 if problems.is_empty() { Ok(config) } else { Err(problems) }
             }
             None => Err(problems),
@@ -207,17 +231,34 @@ impl Config {
                 &message,
             ));
         }
+        for (at, files) in self.sources.files.iter().enumerate() {
+            if files.include.is_empty() {
+                problems.push(read::problem(
+                    file,
+                    text,
+                    header(text, "[[sources.files]]", at),
+                    format!("sources.files[{at}].include"),
+                    "missing key `include`: nothing would be watched; write it like include = [\"/var/log/**/*.log\"]",
+                ));
+            }
+        }
+        if self.state_dir.as_os_str().is_empty() {
+            let message = "a state directory is needed; write it like \"/var/lib/logwren\"";
+            problems.push(read::problem(file, text, place_of(text, ""), "state_dir".to_owned(), message));
+        }
         let names = self.notifiers.names();
         for (at, name) in names.iter().enumerate() {
             if names.iter().take(at).any(|earlier| earlier == name) {
                 let message = format!("two notifiers are called `{name}`; each needs a name of its own");
-                problems.push(read::problem(file, text, place_of(text, name), "notifiers".to_owned(), &message));
+                problems.push(read::problem(file, text, named(text, name), "notifiers".to_owned(), &message));
             }
         }
         for (at, route) in self.routes.iter().enumerate() {
             for name in &route.get_ref().notifiers {
                 if !names.contains(name) {
-                    let known: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+                    let known: std::collections::BTreeSet<String> =
+                        names.iter().map(|name| format!("`{name}`")).collect();
+                    let known: Vec<String> = known.into_iter().collect();
                     let message = if known.is_empty() {
                         format!("unknown notifier `{name}`; the config has no [[notifiers.*]]")
                     } else {
@@ -234,21 +275,4 @@ impl Config {
 
 fn files(include: Vec<Pattern>) -> FilesConfig {
     FilesConfig { include, ..FilesConfig::default() }
-}
-
-/// Where a quoted word stands inside a span; the span itself when it cannot be found.
-fn within(text: &str, span: std::ops::Range<usize>, word: &str) -> std::ops::Range<usize> {
-    // The span of a `[[routes]]` element is its header: look from there on.
-    let rest = text.get(span.start..).unwrap_or_default();
-    let found = [format!("\"{word}\""), format!("'{word}'")].iter().filter_map(|quoted| rest.find(quoted)).min();
-    found.map_or(span.clone(), |at| span.start + at..span.start + at + word.len() + 2)
-}
-
-/// Where a name is given for the last time.
-fn place_of(text: &str, name: &str) -> std::ops::Range<usize> {
-    [format!("\"{name}\""), format!("'{name}'")]
-        .iter()
-        .filter_map(|quoted| text.rfind(quoted).map(|at| at..at + quoted.len()))
-        .next_back()
-        .unwrap_or(0..0)
 }

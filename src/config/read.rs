@@ -3,6 +3,7 @@
 //! serde stops at the first mistake. So: read, note the mistake, take the wrong item out of the tree, read again.
 
 use std::ops::Range;
+use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::de::DeserializeOwned;
@@ -48,6 +49,8 @@ pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Reading<T> {
         // What a broken parse left behind would only produce mistakes nobody made.
         return Reading { value: None, problems };
     }
+    // Keys are named by where they stand in the file, whatever was taken out before.
+    let whole = root.clone();
     let mut table = root;
     let mut removed: Vec<String> = Vec::new();
     loop {
@@ -56,17 +59,34 @@ pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Reading<T> {
             Err(error) => error,
         };
         let span = error.span().unwrap_or(0..0);
-        let (key, taken) = take_out(table.get_mut(), &span, "");
-        let missing_after_removal = missing_field(error.message())
-            .is_some_and(|field| removed.iter().any(|path| path == field || path.ends_with(&format!(".{field}"))));
+        let (key, _) = take_out(whole.clone().get_mut(), &span, "");
+        let (_, taken) = take_out(table.get_mut(), &span, "");
+        let missing_after_removal =
+            missing_field(error.message()).is_some_and(|field| removed.contains(&join(&key, field)));
         if !missing_after_removal {
-            problems.push(problem(file, text, span, key.clone(), error.message()));
+            problems.push(problem(file, text, span, key.clone(), &plain(error.message())));
         }
         removed.push(key);
         if !taken || problems.len() >= MAX_PROBLEMS {
             return finished(None, problems);
         }
     }
+}
+
+/// The text of a file.
+///
+/// # Errors
+/// Why it cannot be read, or where it is not UTF-8.
+pub fn text(file: &Path) -> Result<String, Vec<Problem>> {
+    let name = file.display().to_string();
+    let bytes = std::fs::read(file)
+        .map_err(|error| vec![problem(&name, "", 0..0, String::new(), &format!("cannot be read: {error}"))])?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        // What is right up to there stays as it is, so the place is the same.
+        let shown = String::from_utf8_lossy(error.as_bytes());
+        vec![problem(&name, &shown, at..at + 1, String::new(), "not UTF-8 text here; save the file as UTF-8")]
+    })
 }
 
 /// A mistake found after reading, at a place that [`toml::Spanned`] kept.
@@ -172,6 +192,32 @@ fn missing_field(message: &str) -> Option<&str> {
     message.strip_prefix("missing field `")?.split('`').next()
 }
 
+/// serde speaks of Rust; a config is read by people.
+fn plain(message: &str) -> String {
+    const WORDS: &[(&str, &str)] = &[
+        ("unknown field", "unknown key"),
+        ("missing field", "missing key"),
+        ("unknown variant", "unknown value"),
+        ("expected path string", "expected a path in quotes"),
+        ("expected a sequence", "expected a list in brackets"),
+        ("expected a string", "expected text in quotes"),
+        ("expected a boolean", "expected true or false"),
+        ("expected a map", "expected a table"),
+        ("expected usize", "expected a whole number, 0 or more"),
+        ("expected u64", "expected a whole number, 0 or more"),
+        ("expected u32", "expected a whole number, 0 or more"),
+        ("expected u16", "expected a whole number, 0 or more"),
+        ("expected f64", "expected a number"),
+        ("expected f32", "expected a number"),
+    ];
+    let found = WORDS.iter().find(|(rust, _)| message.starts_with(rust) || message.ends_with(rust));
+    let said = found.map_or_else(|| message.to_owned(), |(rust, people)| message.replacen(rust, people, 1));
+    match said.split_once("expected struct ") {
+        Some((before, _)) => format!("{before}expected a table"),
+        None => said,
+    }
+}
+
 /// serde names the wrong word first and the allowed ones after "expected": the nearest of those, if near at all.
 fn suggest(message: &str) -> Option<String> {
     let (wrong, expected) = message.split_once("expected")?;
@@ -235,14 +281,24 @@ mod tests {
         check(
             "siez = 3\nname = 5\n[inner]\ntimeot = 1\n[[list]]\nurl = 'x'\ncount = 'many'\n[[list]]\nurl = 3\n",
             &[
-                "1:1 siez: unknown field `siez`, expected one of `size`, `name`, `inner`, `list` -> size",
-                "2:8 name: invalid type: integer `5`, expected a string",
-                "4:1 inner.timeot: unknown field `timeot`, expected `timeout` -> timeout",
-                "7:9 list[0].count: invalid type: string \"many\", expected u32",
-                "9:7 list[1].url: invalid type: integer `3`, expected a string",
+                "1:1 siez: unknown key `siez`, expected one of `size`, `name`, `inner`, `list` -> size",
+                "2:8 name: invalid type: integer `5`, expected text in quotes",
+                "4:1 inner.timeot: unknown key `timeot`, expected `timeout` -> timeout",
+                "7:9 list[0].count: invalid type: string \"many\", expected a whole number, 0 or more",
+                "9:7 list[1].url: invalid type: integer `3`, expected text in quotes",
             ],
         );
-        check("[[list]]\ncount = 3\n", &["1:1 list[0]: missing field `url`"]);
+        check("[[list]]\ncount = 3\n", &["1:1 list[0]: missing key `url`"]);
+        // What is missing in one place is not hidden by what was wrong in another, and places keep their numbers.
+        check(
+            "[[list]]\nurl = 3\n[[list]]\ncount = 1\n[[list]]\nurl = 4\n",
+            &[
+                "2:7 list[0].url: invalid type: integer `3`, expected text in quotes",
+                "3:1 list[1]: missing key `url`",
+                "6:7 list[2].url: invalid type: integer `4`, expected text in quotes",
+            ],
+        );
+        check("inner = 3\n", &["1:9 inner: invalid type: integer `3`, expected a table"]);
     }
 
     #[test]

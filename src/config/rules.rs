@@ -17,7 +17,14 @@ pub fn load_rules(folder: &Path) -> Result<RuleSet, Vec<Problem>> {
         SHIPPED.iter().map(|(name, text)| (format!("shipped {name}"), (*text).to_owned())).collect();
     let mut problems = Vec::new();
     match operators(folder) {
-        Ok(own) => files.extend(own),
+        Ok(own) => {
+            for file in own {
+                match file {
+                    Ok(file) => files.push(file),
+                    Err(wrong) => problems.extend(wrong),
+                }
+            }
+        }
         Err(error) => problems.push(problem(
             &folder.display().to_string(),
             "",
@@ -50,7 +57,9 @@ fn compile(files: &[(String, String)], mut problems: Vec<Problem>) -> Result<Rul
     }
 }
 
-fn operators(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
+type NameAndText = (String, String);
+
+fn operators(folder: &Path) -> std::io::Result<Vec<Result<NameAndText, Vec<Problem>>>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -63,5 +72,5 @@ fn operators(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     paths.sort();
-    paths.into_iter().map(|path| Ok((path.display().to_string(), std::fs::read_to_string(&path)?))).collect()
+    Ok(paths.into_iter().map(|path| Ok((path.display().to_string(), super::read::text(&path)?))).collect())
 }

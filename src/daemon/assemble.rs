@@ -3,20 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
 use secrecy::ExposeSecret;
 
-use crate::config::{Config, load_rules, resolve};
+use crate::config::{Config, Mistakes, load_rules, resolve};
 use crate::deliver::{self, Deliverers};
 use crate::driver::{self, Parts, Reload};
-use crate::exit::UsageError;
+use crate::exit::{HintedError, UsageError};
 use crate::judge;
 use crate::llm::Client;
 use crate::model::SecretRef;
 use crate::pipeline::{Effects, Pipeline, Settings};
 use crate::redact::Redactor;
 use crate::source::{Files, Journal, Limits, Source, Stdin};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 use super::Options;
 
@@ -37,8 +36,7 @@ pub fn everything(options: &Options) -> anyhow::Result<Assembled> {
     let deliverers = deliverers(config, Arc::clone(&settings.redactor))?;
     settings.notifiers = deliverers.names();
     let (model, mut greeting) = model(config, &mut settings);
-    let opened = Store::open(&config.state_dir, driver::now())
-        .with_context(|| format!("cannot use the state in {}", config.state_dir.display()))?;
+    let opened = Store::open(&config.state_dir, driver::now()).map_err(|error| cannot_open(config, error))?;
     if let Some(story) = &opened.recovered {
         tracing::error!("{story}");
     }
@@ -63,6 +61,21 @@ pub fn everything(options: &Options) -> anyhow::Result<Assembled> {
     Ok(Assembled { parts, greeting })
 }
 
+fn cannot_open(config: &Config, error: StoreError) -> HintedError {
+    let hint = match &error {
+        StoreError::Held { .. } => "stop the other one, or give this one a state of its own with --state-dir DIR",
+        StoreError::Newer { .. } => "install that version again, or begin a new state with --state-dir DIR",
+        StoreError::Full { .. } => "make room on that file system, or use another one with --state-dir DIR",
+        // Open for later additions: what is left is about the file and who may use it.
+        _ => "run as the owner of that directory, or choose another one with --state-dir DIR",
+    };
+    HintedError {
+        message: format!("cannot use the state in {}", config.state_dir.display()),
+        hint: hint.to_owned(),
+        source: Box::new(error),
+    }
+}
+
 /// Builds what a reload replaces.
 ///
 /// # Errors
@@ -82,12 +95,7 @@ pub fn reload(config: &Config, stdin: bool) -> anyhow::Result<Reload> {
 /// # Errors
 /// The mistakes in the rules.
 pub fn settings(config: &Config) -> anyhow::Result<Settings> {
-    let rules = load_rules(&config.rules_dir).map_err(|problems| {
-        for problem in &problems {
-            eprintln!("{}\n", problem.drawing);
-        }
-        UsageError { message: format!("{} mistakes in the rules", problems.len()), hint: None }
-    })?;
+    let rules = load_rules(&config.rules_dir).map_err(Mistakes)?;
     let zone = config.parse.timezone.as_ref().map_or_else(jiff::tz::TimeZone::system, |zone| zone.time_zone().clone());
     let mut random = [0u8; 8];
     entropy(&mut random);

@@ -13,7 +13,7 @@ use anyhow::Context;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{Config, Mistakes};
 use crate::driver::{Control, Driver, Reload};
 use crate::{exit, telemetry, web};
 
@@ -80,11 +80,12 @@ async fn serve(options: Options) -> anyhow::Result<u8> {
     }
     let running = tokio::spawn(driver.run(told));
     tokio::pin!(running);
+    let mut current = options.config.clone();
     let finished = loop {
         tokio::select! {
             finished = &mut running => break finished,
             wish = wishes.next() => match wish {
-                Wish::Reload => reload(&options, &control).await,
+                Wish::Reload => reload(&options, &mut current, &control).await,
                 Wish::Drain => {
                     systemd::stopping();
                     tracing::info!("stopping: committing what was read, delivering what is due");
@@ -94,24 +95,26 @@ async fn serve(options: Options) -> anyhow::Result<u8> {
             },
         }
     };
-    let last = finished
-        .context("the pipeline panicked")?
-        .context("the last lines could not be committed; they will be read again")?;
+    let last = finished.context("the pipeline panicked")??;
     tracing::info!("stopped: {last}");
     Ok(exit::OK)
 }
 
 /// Takes a new config when it is right; keeps the old one and says why when it is not.
-async fn reload(options: &Options, control: &mpsc::Sender<Control>) {
+async fn reload(options: &Options, current: &mut Config, control: &mpsc::Sender<Control>) {
     systemd::reloading();
-    match reloaded(options) {
-        Ok(reload) => {
+    match reloaded(options, current) {
+        Ok((reload, config)) => {
+            *current = config;
             // A closed channel means the driver is stopping.
             let _ = control.send(Control::Reload(Box::new(reload))).await;
             tracing::info!("reloaded");
             systemd::status("reloaded");
         }
         Err(error) => {
+            for problem in error.downcast_ref::<Mistakes>().map_or(&[][..], |mistakes| &mistakes.0) {
+                tracing::error!("{}", problem.one_line());
+            }
             tracing::error!("not reloaded, the old config stays: {error:#}");
             systemd::status("reload failed: the old config stays; see the log");
         }
@@ -119,23 +122,11 @@ async fn reload(options: &Options, control: &mpsc::Sender<Control>) {
     systemd::ready();
 }
 
-fn reloaded(options: &Options) -> anyhow::Result<Reload> {
+fn reloaded(options: &Options, current: &Config) -> anyhow::Result<(Reload, Config)> {
     let Some(file) = &options.config_file else {
         anyhow::bail!("started without --config, so there is nothing to read again");
     };
-    let mut config = Config::load(file).map_err(|problems| {
-        for problem in &problems {
-            tracing::error!(
-                "{}:{}:{}: {}: {}",
-                problem.file,
-                problem.line,
-                problem.column,
-                problem.key,
-                problem.message
-            );
-        }
-        anyhow::anyhow!("{} mistakes in {}", problems.len(), file.display())
-    })?;
+    let mut config = Config::load(file).map_err(Mistakes)?;
     if let Some(state_dir) = &options.state_dir {
         config.state_dir.clone_from(state_dir);
     }
@@ -145,7 +136,12 @@ fn reloaded(options: &Options) -> anyhow::Result<Reload> {
         options.config.state_dir.display(),
         config.state_dir.display()
     );
-    assemble::reload(&config, options.stdin)
+    let mut reload = assemble::reload(&config, options.stdin)?;
+    if current.sources == config.sources {
+        // Reading goes on where it is; learning, too.
+        reload.sources = None;
+    }
+    Ok((reload, config))
 }
 
 /// STATUS= for `systemctl status`, every few seconds at most.

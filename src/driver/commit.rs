@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::model::{Alert, JudgeRequest, Position};
+use crate::model::{Alert, JudgeRequest, Position, Timestamp};
 use crate::pipeline::Effects;
 use crate::store::{Store, StoreError};
 
@@ -27,6 +27,8 @@ pub struct Pending {
     /// Set after a failed commit: not before, and how long to wait after the next failure.
     retry: Option<(Instant, Duration)>,
     trouble: Option<String>,
+    /// The state file is damaged: no later try can succeed.
+    broken: Option<StoreError>,
     committed: Option<(Option<JudgeRequest>, Vec<Alert>)>,
 }
 
@@ -40,6 +42,7 @@ impl Pending {
             since: None,
             retry: None,
             trouble: None,
+            broken: None,
             committed: None,
         }
     }
@@ -93,12 +96,20 @@ impl Pending {
     /// Tries to commit; a failure is kept as `trouble` and tried again later. Nothing is lost meanwhile.
     pub fn commit(&mut self) {
         if let Err(error) = self.commit_or_fail() {
-            let wait = self.retry.map_or(FIRST_RETRY, |(_, wait)| (wait * 2).min(LAST_RETRY));
-            if self.trouble.is_none() {
-                tracing::error!(%error, "state cannot be written; lines are kept and read again until it can");
-            }
-            self.retry = Some((Instant::now() + wait, wait));
-            self.trouble = Some(error.to_string());
+            self.failed(error);
+        }
+    }
+
+    fn failed(&mut self, error: StoreError) {
+        let wait = self.retry.map_or(FIRST_RETRY, |(_, wait)| (wait * 2).min(LAST_RETRY));
+        if self.trouble.is_none() {
+            tracing::error!(%error, "state cannot be written; lines are kept and read again until it can");
+        }
+        self.retry = Some((Instant::now() + wait, wait));
+        self.trouble = Some(error.to_string());
+        if let StoreError::Corrupt { .. } = error {
+            self.store.distrust();
+            self.broken = Some(error);
         }
     }
 
@@ -129,8 +140,56 @@ impl Pending {
         self.committed.take()
     }
 
+    /// Nothing waits for a commit.
+    pub fn is_empty(&self) -> bool {
+        self.since.is_none()
+    }
+
+    /// The state file is damaged; only a new start mends it. Given once.
+    pub fn broken(&mut self) -> Option<StoreError> {
+        self.broken.take()
+    }
+
+    /// Forgets what is too old. A failure costs room only; it is tried again in an hour.
+    pub fn prune(&mut self, now: Timestamp) {
+        match self.store.prune(now) {
+            Ok(pruned) => tracing::debug!(?pruned, "pruned the state"),
+            Err(error) => tracing::warn!(%error, "old rows stay in the state for now"),
+        }
+    }
+
     /// Why nothing can be committed now.
     pub fn trouble(&self) -> Option<String> {
         self.trouble.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_damaged_file_ends_the_run() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let opened = Store::open(folder.path(), Timestamp::EPOCH).expect("opened");
+        let mut pending = Pending::new(opened.store, Vec::new());
+        pending.failed(StoreError::Full { path: folder.path().to_owned() });
+        assert!(pending.trouble().is_some() && pending.broken().is_none());
+        pending.failed(StoreError::Corrupt { path: folder.path().to_owned(), reason: "planted".to_owned() });
+        assert!(pending.broken().is_some());
+        // The next start must not take this for a clean end.
+        drop(pending);
+        let lock = std::fs::read_to_string(folder.path().join("lock")).expect("there");
+        assert!(!lock.contains("clean"), "{lock}");
+    }
+
+    #[test]
+    fn pruning_leaves_what_is_young() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let opened = Store::open(folder.path(), Timestamp::EPOCH).expect("opened");
+        let mut pending = Pending::new(opened.store, Vec::new());
+        assert!(pending.is_empty());
+        pending.prune(Timestamp::EPOCH);
+        assert!(pending.trouble().is_none());
     }
 }

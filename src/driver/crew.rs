@@ -1,12 +1,13 @@
 //! The threads of the sources: opened, started, stopped together. Looks into no line.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::Position;
+use crate::model::{Position, SourceEvent};
 use crate::source::{FromSource, Outlet, Pulse, Source};
 
 /// Blocks that may wait for the pipeline: with blocks of up to 256 KiB, 4 MiB.
@@ -16,6 +17,8 @@ const QUEUE: usize = 16;
 pub struct Crew {
     waiting: Vec<Box<dyn Source>>,
     threads: Vec<JoinHandle<()>>,
+    /// Names of sources whose threads panicked. std Mutex: never held across an await.
+    crashed: Arc<Mutex<Vec<&'static str>>>,
     stop: CancellationToken,
     sender: Option<mpsc::Sender<FromSource>>,
     receiver: mpsc::Receiver<FromSource>,
@@ -31,6 +34,7 @@ impl Crew {
         let mut crew = Crew {
             waiting: Vec::new(),
             threads: Vec::new(),
+            crashed: Arc::default(),
             stop: CancellationToken::new(),
             sender: Some(sender),
             receiver,
@@ -43,12 +47,13 @@ impl Crew {
     }
 
     /// Opens other sources after [`Crew::stop`].
-    pub fn reopen(&mut self, sources: Vec<Box<dyn Source>>, known: &[Position]) -> Vec<Position> {
+    pub fn reopen(&mut self, sources: Vec<Box<dyn Source>>, known: &[Position], relearn: bool) -> Vec<Position> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         self.sender = Some(sender);
         self.receiver = receiver;
         self.stop = CancellationToken::new();
-        self.take(sources, known, false)
+        self.crashed = Arc::default();
+        self.take(sources, known, relearn)
     }
 
     /// Starts a thread for each opened source.
@@ -60,12 +65,19 @@ impl Crew {
             let outlet = Outlet::new(sender.clone(), self.stop.clone());
             seen.push((source.name(), outlet.pulse()));
             let thread = std::thread::Builder::new().name(format!("source-{}", source.name()));
-            match thread.spawn(move || source.run(outlet)) {
+            let crashed = Arc::clone(&self.crashed);
+            match thread.spawn(move || run(source, outlet, &crashed)) {
                 Ok(thread) => self.threads.push(thread),
                 Err(error) => tracing::error!(%error, "cannot start a thread for a source; its lines are not read"),
             }
         }
         *pulses.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = seen;
+    }
+
+    /// Sources whose threads panicked: nothing reads them until a restart.
+    pub fn crashed(&self) -> Option<String> {
+        let names = self.crashed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        (!names.is_empty()).then(|| names.join(", "))
     }
 
     /// The next block or event; `None` when every source has returned.
@@ -106,9 +118,8 @@ impl Crew {
             return rest;
         }
         for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a source panicked; its lines will be read again at the next start");
-            }
+            // Panics were caught and said inside.
+            let _ = thread.join();
         }
         rest
     }
@@ -121,4 +132,19 @@ impl Crew {
         self.waiting = sources;
         ends
     }
+}
+
+/// One source on its thread. A panic is said and alerted, and the watchdog misses the source's pulse from then on.
+fn run(source: Box<dyn Source>, outlet: Outlet, crashed: &Mutex<Vec<&'static str>>) {
+    let name = source.name();
+    let last_word = outlet.clone();
+    // Nothing of the source is used after it panicked.
+    if catch_unwind(AssertUnwindSafe(|| source.run(outlet))).is_ok() {
+        return;
+    }
+    tracing::error!("the reader of {name} crashed; nothing of it is read until logwren is restarted");
+    crashed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(name);
+    let reason = "its reader crashed; restart logwren to read on from the last commit".to_owned();
+    // A closed channel means the daemon is ending anyway.
+    let _ = last_word.event(SourceEvent::Gap { origin: name.into(), reason, lost: None });
 }

@@ -3,8 +3,10 @@
 //! One loop: take an input, let the pipeline handle it, commit, then start deliveries and model calls. The only clock of
 //! the house is read here.
 
+mod clock;
 mod commit;
 mod crew;
+mod ending;
 mod model_loop;
 
 use std::sync::Arc;
@@ -16,11 +18,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::deliver::Deliverers;
 use crate::llm::Client;
-use crate::model::{Alert, Delivery, Judged, Position, SourceEvent, Timestamp};
+use crate::model::{Alert, Delivery, Judged, Phase, Position, SourceEvent, Timestamp};
 use crate::pipeline::{Counters, Effects, Input, Notice, Pipeline, Settings};
 use crate::source::{FromSource, Source};
 use crate::store::Store;
 
+pub use ending::RunError;
+
+use clock::Clock;
 use commit::Pending;
 use crew::Crew;
 
@@ -30,6 +35,10 @@ const DELIVERIES_AT_ONCE: usize = 8;
 const GRACE: Duration = Duration::from_secs(5);
 /// The loop turns at least this often, so that the watchdog sees it live.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Old rows leave the store this often.
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+/// The first time soon after the start, so that a daemon that never lives an hour prunes too.
+const FIRST_PRUNE: Duration = Duration::from_secs(60);
 
 /// Everything the driver drives.
 pub struct Parts {
@@ -92,7 +101,7 @@ pub struct Status {
     pub waiting_questions: usize,
     pub not_asking_because: Option<String>,
     pub undelivered: usize,
-    /// Why nothing can be committed now.
+    /// Why nothing can be committed now, or what is not read any more.
     pub degraded: Option<String>,
 }
 
@@ -139,6 +148,8 @@ pub struct Driver {
     vitals: Arc<Vitals>,
     status: watch::Sender<Status>,
     notices: Box<dyn FnMut(&Notice) + Send>,
+    clock: Clock,
+    prune_at: Instant,
 }
 
 impl Driver {
@@ -181,6 +192,8 @@ impl Driver {
             vitals,
             status: watch::Sender::new(status),
             notices,
+            clock: Clock::new(now(), Instant::now()),
+            prune_at: Instant::now() + FIRST_PRUNE,
         })
     }
 
@@ -195,8 +208,8 @@ impl Driver {
     /// Runs until told to drain or until every source has ended. Must run on a multi-threaded runtime: commits block.
     ///
     /// # Errors
-    /// The last commit failed; what it held will be read again.
-    pub async fn run(mut self, mut control: mpsc::Receiver<Control>) -> Result<Status, crate::store::StoreError> {
+    /// The last commit failed, the state file broke, or every source crashed.
+    pub async fn run(mut self, mut control: mpsc::Receiver<Control>) -> Result<Status, RunError> {
         self.crew.start(&self.vitals.crew);
         loop {
             self.vitals.turns.fetch_add(1, Ordering::Relaxed);
@@ -211,11 +224,20 @@ impl Driver {
                 Some(answer) = self.peers.recv() => self.peer(answer),
                 message = self.crew.next(), if taking_lines => match message {
                     Some(message) => self.source(message),
-                    None => break,
+                    None => match self.crew.crashed() {
+                        None => break,
+                        Some(names) => {
+                            self.drain().await?;
+                            return Err(RunError::NoSources(names));
+                        }
+                    },
                 },
                 () = tokio::time::sleep_until(wake.into()) => self.feed(Input::Tick, 0),
             }
             self.commit_and_perform();
+            if let Some(error) = self.pending.broken() {
+                return Err(RunError::Broken(error));
+            }
             if self.crew.ended() {
                 break;
             }
@@ -253,7 +275,8 @@ impl Driver {
 
     fn feed(&mut self, input: Input<'_>, bytes: usize) {
         let mut effects = Effects::default();
-        self.pipeline.handle(input, now(), &mut effects);
+        let now = self.now();
+        self.pipeline.handle(input, now, &mut effects);
         for notice in effects.notices.drain(..) {
             (self.notices)(&notice);
         }
@@ -274,7 +297,13 @@ impl Driver {
             }
             alerts.into_iter().for_each(|alert| self.deliver(alert));
         }
-        let (waiting_questions, not_asking_because) = self.pipeline.waiting_questions(now());
+        if self.pending.is_empty() && Instant::now() >= self.prune_at {
+            self.prune_at = Instant::now() + PRUNE_EVERY;
+            let now = self.now();
+            tokio::task::block_in_place(|| self.pending.prune(now));
+        }
+        let now = self.now();
+        let (waiting_questions, not_asking_because) = self.pipeline.waiting_questions(now);
         let status = Status {
             learning: self.pipeline.learning(),
             counters: self.pipeline.counters(),
@@ -282,7 +311,10 @@ impl Driver {
             waiting_questions,
             not_asking_because,
             undelivered: self.pipeline.undelivered(),
-            degraded: self.pending.trouble(),
+            degraded: self
+                .pending
+                .trouble()
+                .or_else(|| self.crew.crashed().map(|names| format!("the reader of {names} crashed, restart logwren"))),
         };
         self.status.send_if_modified(|old| {
             let changed = *old != status;
@@ -311,8 +343,9 @@ impl Driver {
             for message in self.crew.stop().await {
                 self.source(message);
             }
-            self.pending.commit();
-            let ends = self.crew.reopen(sources, self.pending.known());
+            // Blocks of the old sources end before the new ones begin; the next turn tries again what fails here.
+            tokio::task::block_in_place(|| self.pending.commit());
+            let ends = self.crew.reopen(sources, self.pending.known(), self.pipeline.learning());
             let mut effects = Effects::default();
             ends.into_iter().for_each(|position| effects.moved(position));
             self.pending.add(effects, 0);
@@ -320,12 +353,15 @@ impl Driver {
         }
     }
 
-    async fn drain(mut self) -> Result<Status, crate::store::StoreError> {
+    async fn drain(&mut self) -> Result<Status, RunError> {
         for message in self.crew.stop().await {
-            self.source(message);
+            // A baseline that is cut short is learned anew at the next start: what is left of it need not be read.
+            if !self.pipeline.learning() || !teaches(&message) {
+                self.source(message);
+            }
         }
         self.feed(Input::Drain, 0);
-        self.pending.commit_or_fail()?;
+        self.pending.commit_or_fail().map_err(RunError::Commit)?;
         self.commit_and_perform();
         // Deliveries under way may finish; what does not is tried again at the next start.
         let end = tokio::time::Instant::now() + GRACE;
@@ -337,16 +373,28 @@ impl Driver {
             }
             self.commit_and_perform();
         }
-        self.pending.commit_or_fail()?;
+        self.pending.commit_or_fail().map_err(RunError::Commit)?;
         self.commit_and_perform();
         let last = self.status.borrow().clone();
         Ok(last)
     }
 
-    fn wake_at(&self) -> Instant {
-        let by_pipeline = self.pipeline.next_deadline().map(|at| Instant::now() + at.since(now()));
+    fn now(&mut self) -> Timestamp {
+        self.clock.read(now(), Instant::now())
+    }
+
+    fn wake_at(&mut self) -> Instant {
+        let now = self.now();
+        let by_pipeline = self.pipeline.next_deadline().map(|at| Instant::now() + at.since(now));
         let latest = Instant::now() + HEARTBEAT;
         [by_pipeline, self.pending.due_at()].into_iter().flatten().fold(latest, Instant::min)
+    }
+}
+
+fn teaches(message: &FromSource) -> bool {
+    match message {
+        FromSource::Lines(block) => block.phase == Phase::Learn,
+        FromSource::Event(event) => matches!(event, SourceEvent::Learned { .. }),
     }
 }
 

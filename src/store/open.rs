@@ -61,7 +61,7 @@ impl Store {
             Err(error) => return Err(error),
         };
         lock.opened = true;
-        Ok(Opened { store: Store { reader, _lock: lock }, snapshot, recovered })
+        Ok(Opened { store: Store { reader, lock }, snapshot, recovered })
     }
 }
 

@@ -18,7 +18,7 @@ pub struct Store {
     /// Before `lock`: the file is closed while it is still ours.
     pub(super) reader: Reader,
     /// Marks a clean end when dropped.
-    pub(super) _lock: Lock,
+    pub(super) lock: Lock,
 }
 
 impl Store {
@@ -58,6 +58,11 @@ impl Store {
     /// The same questions a [`Reader`] answers, seen by the writer.
     pub fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// The file turned out to be damaged: its end is no clean one, so the next start checks all of it.
+    pub fn distrust(&mut self) {
+        self.lock.opened = false;
     }
 
     /// The state file.

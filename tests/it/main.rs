@@ -3,6 +3,7 @@
 mod support;
 mod architecture;
 mod tidy;
+mod operating;
 mod watch;
 mod deliver;
 mod llm;

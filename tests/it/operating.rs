@@ -1,0 +1,214 @@
+//! What goes wrong around the main job, and how an operator hears of it: wrong configs, a state in use, a crashed
+//! reader, every line judged.
+
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+
+use logwren::config::Config;
+use logwren::deliver::Deliverers;
+use logwren::driver::{Control, Driver, Parts, RunError};
+use logwren::model::Position;
+use logwren::pipeline::{Effects, Notice, Pipeline};
+use logwren::source::{Outlet, Source};
+use logwren::store::Store;
+
+use crate::support::daemon::{Daemon, Home, append};
+use crate::support::gemini::FakeGemini;
+use crate::support::receiver::{Contract, Receiver};
+
+fn logwren(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_logwren")).args(arguments).env_remove("GOOGLE_API_KEY").output().expect("runs")
+}
+
+fn line(program: &str, message: &str) -> String {
+    format!("{} web-03 {program}: {message}\n", jiff::Timestamp::now())
+}
+
+/// The config has these mistakes, as `line:column key`, and nothing else.
+#[track_caller]
+fn check(text: &str, expected: &[&str]) {
+    let home = Home::new();
+    let path = home.write("wrong.toml", text).display().to_string();
+    let output = logwren(&["check-config", &path]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let places = said.lines().filter_map(|line| line.trim().strip_prefix(&format!("--> {path}:")));
+    let keys = said.lines().filter_map(|line| line.strip_prefix("  key: "));
+    let found: Vec<String> = places.zip(keys).map(|(place, key)| format!("{place} {key}")).collect();
+    assert_eq!(found, expected, "{said}");
+    assert_eq!(output.status.code(), Some(64), "{said}");
+}
+
+#[test]
+fn every_mistake_has_its_place_and_key() {
+    check(
+        "[[sources.files]]\n[[sources.files]]\ninclude = []\n",
+        &["1:1 sources.files[0].include", "2:1 sources.files[1].include"],
+    );
+    check(
+        "[[notifiers.slack]]\nname = 'a'\nurl_env = 'X'\n[[notifiers.stdout]]\nname = 'a'\n[[routes]]\nnotifiers = ['b', 'a']\n",
+        &["5:8 notifiers", "7:14 routes[0].notifiers"],
+    );
+    check(
+        "[[severity_rules]]\nmatch = {}\nseverity = 'urgent'\n[[severity_rules]]\nmatch = {}\n",
+        &["3:12 severity_rules[0].severity", "4:1 severity_rules[1]"],
+    );
+    check("batch_size = 5\nstate_dir = ''\n", &["1:1 batch_size", "2:13 state_dir"]);
+}
+
+#[test]
+fn mistakes_are_said_in_the_words_of_a_config() {
+    let home = Home::new();
+    let path = home.write("wrong.toml", "batch_size = 5\n[batch]\nsize = 'fifty'\n[judge]\nmode = 'line'\n");
+    let output = logwren(&["check-config", &path.display().to_string()]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    for part in ["unknown key `batch_size`", "did you mean `batch.size`?", "a whole number", "did you mean `lines`?"] {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+    std::fs::write(&path, b"[batch]\nsize = 3 # \xff\n").expect("written");
+    let output = logwren(&["check-config", &path.display().to_string()]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("not UTF-8") && said.contains("wrong.toml:2:12"), "{said}");
+}
+
+#[test]
+fn a_broken_rule_file_is_named_and_the_others_are_read() {
+    let home = Home::new();
+    std::fs::create_dir(home.path("rules.d")).expect("made");
+    std::fs::write(home.path("rules.d/a.toml"), b"\xff").expect("written");
+    home.write("rules.d/b.toml", "[[rules]]\nname = 'x'\nseverty = 'low'\n");
+    let config = home.config("").display().to_string();
+    for command in [vec!["check-config", &config], vec!["watch", "--config", &config]] {
+        let output = logwren(&command);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{said}");
+        for part in ["a.toml:1:1", "not UTF-8", "b.toml:3:1", "did you mean `severity`?"] {
+            assert!(said.contains(part), "no {part} in {said}");
+        }
+    }
+}
+
+#[test]
+fn a_state_in_use_is_said_with_the_way_out() {
+    let home = Home::new();
+    let config = home.config("[judge]\nmode = 'off'\n");
+    let first = Daemon::watch(&config);
+    let second = logwren(&["watch", "--config", &config.display().to_string()]);
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains(&format!("in use by another logwren (pid {})", first.pid()))
+            && said.contains("hint: ")
+            && said.contains("--state-dir")
+    );
+}
+
+#[test]
+fn watching_a_path_prints_findings() {
+    let home = Home::new();
+    append(&home.log("app.log"), &line("app[7]", "hello"));
+    let (log, state) = (home.log("app.log").display().to_string(), home.path("state").display().to_string());
+    let mut daemon = Daemon::start(&["watch", &log, "--state-dir", &state], &[]);
+    daemon.wait_told("READY=1");
+    append(&home.log("app.log"), &line("su", "FAILED SU (to root) eve on pts/1"));
+    append(
+        &home.log("app.log"),
+        &line("kernel", "Out of memory: Killed process 2711 (mysqld) total-vm:9123456kB, anon-rss:8012345kB"),
+    );
+    daemon.wait_printed("Killed process 2711");
+    assert!(daemon.stdout().contains("[HIGH]"), "{}", daemon.stdout());
+}
+
+#[test]
+fn nobody_reading_to_the_end_is_no_mistake() {
+    for arguments in [&["completions", "bash"][..], &["components"], &["man"], &["--help"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_logwren")).args(arguments).stdout(writer).output().expect("runs");
+        assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}: {output:?}");
+    }
+}
+
+#[test]
+fn in_lines_mode_every_line_is_judged() {
+    let home = Home::new();
+    let gemini = FakeGemini::start();
+    let hook = Receiver::start(Contract::default());
+    let key = home.secret("key", FakeGemini::KEY);
+    let config = home.config(&format!(
+        "[judge]\nmode = 'lines'\n[batch]\ntimeout = '100ms'\n[llm.gemini]\nbase_url = '{}'\napi_key_file = '{}'\n\
+         requests_per_minute = 0\n[[notifiers.webhook]]\nname = 'hook'\nurl = '{}'\n",
+        gemini.url(),
+        key.display(),
+        hook.url("/hook"),
+    ));
+    append(&home.log("app.log"), &line("app[7]", "record north of the ledger is fine"));
+    let daemon = Daemon::watch(&config);
+    daemon.wait_logged("learned ");
+    append(&home.log("app.log"), &line("app[7]", "record south of the ledger is fine"));
+    append(&home.log("app.log"), &line("app[7]", "record east of the ledger is corrupt"));
+    let body = hook.wait_for(1)[0].json();
+    assert!(body["incident"]["judged_by"].as_str().is_some_and(|by| by.starts_with("model:")), "{body}");
+    assert!(body["incident"]["evidence"].to_string().contains("east"), "{body}");
+    // The same again: a line is a question of its own, whatever was said of its kind.
+    let calls = gemini.calls();
+    append(&home.log("app.log"), &line("app[7]", "record south of the ledger is fine"));
+    let end = std::time::Instant::now() + crate::support::daemon::PATIENCE;
+    while gemini.calls() == calls {
+        assert!(std::time::Instant::now() < end, "the line was not asked about");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(daemon.stop().0.success());
+}
+
+/// A source whose reader panics at once.
+struct Crashing;
+
+impl Source for Crashing {
+    fn name(&self) -> &'static str {
+        "crashing"
+    }
+
+    fn open(&mut self, _: &[Position], _: bool) -> Vec<Position> {
+        Vec::new()
+    }
+
+    fn run(self: Box<Self>, _: Outlet) {
+        panic!("a planted crash");
+    }
+}
+
+#[test]
+fn a_crashed_reader_is_said_and_alerted() {
+    let home = Home::new();
+    let config = Config::parse("c.toml", "[judge]\nmode = 'off'\n").expect("right");
+    let mut settings = logwren::daemon::settings(&config).expect("right");
+    settings.notifiers = vec!["nobody".into()];
+    let redactor = Arc::clone(&settings.redactor);
+    let now = logwren::driver::now();
+    let opened = Store::open(&home.path("state"), now).expect("opened");
+    let said: Arc<Mutex<Vec<Notice>>> = Arc::default();
+    let heard = Arc::clone(&said);
+    let parts = Parts {
+        pipeline: Pipeline::new(settings),
+        restored: Effects::default(),
+        store: opened.store,
+        positions: Vec::new(),
+        sources: vec![Box::new(Crashing)],
+        model: None,
+        deliverers: Arc::new(
+            Deliverers::new(&config.notifiers, &logwren::config::resolve, redactor).expect("no notifiers"),
+        ),
+        notices: Box::new(move |notice| heard.lock().expect("whole").push(notice.clone())),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("started");
+    let ended = runtime.block_on(async {
+        let driver = Driver::start(parts).expect("started");
+        let (_control, told) = tokio::sync::mpsc::channel::<Control>(1);
+        driver.run(told).await
+    });
+    assert!(matches!(&ended, Err(RunError::NoSources(names)) if names == "crashing"), "{ended:?}");
+    let said = said.lock().expect("whole");
+    assert!(said.iter().any(|notice| matches!(notice, Notice::Gap { origin, .. } if &**origin == "crashing")));
+    let reader = logwren::store::Reader::open(&home.path("state")).expect("readable");
+    assert_eq!(reader.counts().expect("counted").incidents, 1, "an incident about ourselves");
+}
