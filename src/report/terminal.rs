@@ -91,11 +91,10 @@ pub fn undelivered(waiting: &[Alert], dead: &[DeadLetter]) -> String {
     for letter in dead {
         let _ = writeln!(
             text,
-            "dead letter: {} to {} given up at {} after {} attempts: {}",
+            "dead letter: {} to {} given up at {}: {}",
             letter.alert.incident.id,
             letter.alert.notifier,
             seconds(letter.at),
-            letter.alert.attempts,
             one_line(&letter.error),
         );
     }
