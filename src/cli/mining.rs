@@ -68,6 +68,7 @@ impl Mining {
         let mut input = opened.bytes;
         let mut splitter = Splitter::new(MAX_LINE_BYTES, MAX_BLOCK_BYTES, 0, false);
         let mut buffer = vec![0; MAX_BLOCK_BYTES];
+        let mut spans = Vec::new();
         loop {
             let length = match input.read(&mut buffer) {
                 Ok(length) => length,
@@ -77,7 +78,15 @@ impl Mining {
             let mut read = buffer.get(..length).unwrap_or_default();
             self.totals.bytes += length as u64;
             while !read.is_empty() {
-                let used = splitter.push(read);
+                // Whole lines need no copy: the splitter gets the ends of a read, and lines longer than one.
+                let used = if splitter.at_line_start() { whole_lines(read, &mut spans) } else { 0 };
+                if used > 0 {
+                    self.block(&mut plan, read, &spans, reference, &mut each)?;
+                    read = read.get(used..).unwrap_or_default();
+                    continue;
+                }
+                let end = memchr::memchr(b'\n', read).map_or(read.len(), |newline| newline + 1);
+                let used = splitter.push(read.get(..end).unwrap_or_default());
                 read = read.get(used..).unwrap_or_default();
                 if let Some((bytes, spans)) = splitter.take() {
                     self.block(&mut plan, &bytes, &spans, reference, &mut each)?;
@@ -155,6 +164,23 @@ impl Mining {
     }
 }
 
+/// Finds the lines that end in `read`, as the splitter would, and returns where the last of them ends. Only for reads
+/// shorter than the cap of a line.
+fn whole_lines(read: &[u8], spans: &mut Vec<LineSpan>) -> usize {
+    spans.clear();
+    let mut next = 0;
+    for newline in memchr::memchr_iter(b'\n', read) {
+        let line = read.get(next..newline).unwrap_or_default();
+        let nuls = line.iter().take_while(|byte| **byte == 0).count();
+        let end = newline - usize::from(line.len() > nuls && line.ends_with(b"\r"));
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let (start, end) = (place(next + nuls), place(end));
+        spans.push(LineSpan { start, end, offset: 0, truncated: false, partial: false });
+        next = newline + 1;
+    }
+    next
+}
+
 /// A template id is a hash already; the miner bounds how many there are.
 #[derive(Default)]
 struct Spread(u64);
@@ -209,6 +235,20 @@ mod tests {
         check(b"\n", &["1 1 1 "]);
         check(b"up 1\ndown\nup 2", &["2 1 3 up <NUM>", "1 2 2 down"]);
         check(b"Nov 22 05:55:40 h sshd[1]: bye 1\nNov 22 05:55:41 h cron[2]: bye 2\r\n", &["2 1 2 bye <NUM>"]);
+    }
+
+    #[test]
+    fn whole_lines_are_those_of_the_splitter() {
+        let bytes = b"a\r\n\n\0\0b\n\0\n\r\n\0\r\nc\0\nrest";
+        let mut splitter = Splitter::new(MAX_LINE_BYTES, MAX_BLOCK_BYTES, 0, false);
+        splitter.push(bytes);
+        let (copy, expected) = splitter.take().expect("lines");
+        let mut spans = Vec::new();
+        assert_eq!(whole_lines(bytes, &mut spans), bytes.len() - 4);
+        let texts = |bytes: &[u8], spans: &[LineSpan]| {
+            spans.iter().map(|span| bytes[span.start as usize..span.end as usize].to_vec()).collect::<Vec<_>>()
+        };
+        assert_eq!(texts(bytes, &spans), texts(&copy, &expected));
     }
 
     #[test]

@@ -54,6 +54,11 @@ impl<'c> Clock<'c> {
         Clock { zone, reference: reference.as_seconds().div_euclid(OFFSET_GRID) * OFFSET_GRID, cache }
     }
 
+    /// What guesses are measured against: the same for a whole quarter of an hour.
+    pub fn reference(&self) -> i64 {
+        self.reference
+    }
+
     /// The moment, or `None` with a note when its numbers are out of range. Notes a guess.
     pub fn resolve(&mut self, stamp: &Stamp, notes: &mut Notes) -> Option<Timestamp> {
         let moment = match stamp {

@@ -100,6 +100,9 @@ pub(super) fn embedded(message: &[u8]) -> Option<Level> {
         b'0'..=b'9' => after_stamp(cursor),
         b'%' => vendor(message),
         b'a'..=b'z' | b'A'..=b'Z' => {
+            if begins_with_prose(message) {
+                return None;
+            }
             let token = cursor.token();
             match token {
                 [name @ .., b':'] => word(name),
@@ -115,6 +118,15 @@ pub(super) fn embedded(message: &[u8]) -> Option<Level> {
         }
         _ => None,
     }
+}
+
+/// A word in small letters with neither `:` behind it nor `=` in it, as nearly every message begins: no level.
+#[inline]
+fn begins_with_prose(message: &[u8]) -> bool {
+    let is_small = message.get(1).is_some_and(u8::is_ascii_lowercase);
+    let end = message.iter().position(|byte| matches!(byte, b' ' | b'\t' | b'='));
+    let end = end.unwrap_or(message.len());
+    is_small && message.get(end) != Some(&b'=') && message.get(..end).is_some_and(|word| !word.ends_with(b":"))
 }
 
 /// `%ASA-6-302013:`: Cisco's facility, level and name.

@@ -6,6 +6,7 @@ use crate::model::{Header, Notes};
 
 use super::clock::Clock;
 use super::format::Format;
+use super::head::Heads;
 use super::layout::Layout;
 use super::{
     access, application, audit, container, error_log, journal, json, kernel, klog, logfmt, postgres, rfc5424, syslog,
@@ -15,6 +16,8 @@ use super::{
 /// What a parser may use besides the bytes of the line.
 pub(super) struct Setting<'s> {
     pub clock: Clock<'s>,
+    /// The heads of the source's last syslog lines.
+    pub heads: &'s mut Heads,
     /// Our own host name: such a word behind a stamp is a host and not part of the message.
     pub own_host: &'s str,
     /// The source is known to speak this format, so less proof is asked of each line.

@@ -17,6 +17,7 @@ mod date;
 mod clock;
 mod level;
 mod line;
+mod head;
 mod syslog;
 mod rfc5424;
 mod journal;

@@ -9,6 +9,7 @@ use crate::model::{Header, Medium, Timestamp};
 
 use super::clock::{Clock, OffsetCache};
 use super::format::Format;
+use super::head::Heads;
 use super::layout::{Layout, Profile};
 use super::line::{self, Setting};
 
@@ -38,6 +39,7 @@ pub struct Plan {
     forced: Option<Format>,
     phase: Phase,
     cache: OffsetCache,
+    heads: Heads,
     /// Of the lines inside a container format.
     inner: Option<Box<Plan>>,
     /// An inner plan knows no containers: nothing nests twice.
@@ -77,7 +79,7 @@ impl Plan {
             Some(Format::Application) | None => voting(),
             Some(format) => settled(format, None),
         };
-        Plan { forced, phase, cache: OffsetCache::default(), inner: None, is_inner }
+        Plan { forced, phase, cache: OffsetCache::default(), heads: Heads::default(), inner: None, is_inner }
     }
 
     /// Lets the first lines of a block vote before any of them is parsed, so that the first line is read as the last one
@@ -107,6 +109,7 @@ impl Plan {
         let is_open = expected.is_none() || expected == Some(Format::Plain) && self.forced.is_none();
         let mut setting = Setting {
             clock: Clock::new(&context.zone, reference, &mut self.cache),
+            heads: &mut self.heads,
             own_host: &context.host,
             trusted: !is_open,
             layout: layout.as_deref(),
@@ -116,6 +119,9 @@ impl Plan {
             && let Some(header) = line::parse(format, line, &mut setting)
         {
             self.count(format, line);
+            if !is_container(format) {
+                return header;
+            }
             return self.opened(format, header, reference, context);
         }
         setting.trusted = false;
@@ -185,7 +191,7 @@ impl Plan {
 
     /// Reads the line inside a container's line; what the outer one says of the time counts.
     fn opened<'a>(&mut self, format: Format, outer: Header<'a>, reference: Timestamp, context: &Context) -> Header<'a> {
-        if !matches!(format, Format::Cri | Format::Docker) {
+        if !is_container(format) {
             return outer;
         }
         let plan = self.inner.get_or_insert_with(|| Box::new(Plan::with(None, true)));
@@ -202,6 +208,11 @@ impl Plan {
         inner.format = outer.format;
         inner
     }
+}
+
+/// Whether a line of this format holds another line.
+fn is_container(format: Format) -> bool {
+    matches!(format, Format::Cri | Format::Docker)
 }
 
 fn voting() -> Phase {
@@ -231,7 +242,7 @@ fn detect<'a>(line: &'a [u8], is_inner: bool, setting: &mut Setting) -> Option<(
     let first = *line.trim_ascii_start().first()?;
     Format::ALL
         .into_iter()
-        .filter(|format| starts_with(*format, first) && !(is_inner && matches!(format, Format::Cri | Format::Docker)))
+        .filter(|format| starts_with(*format, first) && !(is_inner && is_container(*format)))
         .find_map(|format| line::parse(format, line, setting).map(|header| (format, header)))
 }
 

@@ -15,6 +15,9 @@ const TAG_BLANKS_MAX: usize = 3;
 
 /// `Nov 22 05:55:40 host sshd[42]: ...`, with or without `<PRI>`, year, fraction and host.
 pub(super) fn rfc3164<'a>(bytes: &'a [u8], setting: &mut Setting) -> Option<Header<'a>> {
+    if let Some(header) = again(Format::Rfc3164, bytes, setting) {
+        return Some(header);
+    }
     let mut header = line::new(Format::Rfc3164);
     let mut cursor = Cursor::new(bytes);
     let priority = level::priority(&mut cursor, &mut header.notes);
@@ -33,13 +36,16 @@ pub(super) fn rfc3164<'a>(bytes: &'a [u8], setting: &mut Setting) -> Option<Head
         return None;
     }
     header.time = setting.clock.resolve(&Stamp::Moment(moment), &mut header.notes);
-    body(cursor, &mut header, setting);
+    remembered_body(bytes, cursor, &mut header, setting);
     Some(header)
 }
 
 /// `2026-11-22T05:55:40.746959+00:00 host sshd[42]: ...`. An unproven line must have a tag; otherwise it could be any
 /// application's.
 pub(super) fn rfc3339<'a>(bytes: &'a [u8], setting: &mut Setting) -> Option<Header<'a>> {
+    if let Some(header) = again(Format::Rfc3339, bytes, setting) {
+        return Some(header);
+    }
     let mut header = line::new(Format::Rfc3339);
     let mut cursor = Cursor::new(bytes);
     header.level = level::priority(&mut cursor, &mut header.notes).flatten();
@@ -60,33 +66,86 @@ pub(super) fn rfc3339<'a>(bytes: &'a [u8], setting: &mut Setting) -> Option<Head
         return None;
     }
     header.time = setting.clock.resolve(&found, &mut header.notes);
-    body(cursor, &mut header, setting);
+    remembered_body(bytes, cursor, &mut header, setting);
     Some(header)
 }
 
-/// Reads what stands behind the stamp: host, tag and message. Never fails: what is no tag is message.
-pub(super) fn body<'a>(mut cursor: Cursor<'a>, header: &mut Header<'a>, setting: &Setting) {
+/// A line that begins as one of the last: only tag and message are read. Its text is checked once and then cut.
+#[inline]
+fn again<'a>(format: Format, bytes: &'a [u8], setting: &mut Setting) -> Option<Header<'a>> {
+    if !setting.trusted {
+        return None;
+    }
+    let line = std::str::from_utf8(bytes).ok()?;
+    let mut header = line::new(format);
+    let start = setting.heads.again(line, setting.clock.reference(), &mut header)?;
+    let mut cursor = Cursor::new(bytes.get(start..)?);
+    if let Some((end, pid)) = plain_tag(&mut cursor) {
+        header.program = line.get(start..start + end)?.into();
+        header.pid = pid;
+    } else if let Some(found) = tag(&mut cursor) {
+        header.program = text::program(found.program);
+        header.pid = found.pid;
+        header.unit = found.unit.map(text::host);
+        header.level = header.level.or_else(|| level::vendor(found.program));
+    }
+    if header.program == "kernel" {
+        kernel::skip_uptime(&mut cursor);
+    }
+    header.level = header.level.or_else(|| level::embedded(cursor.rest()));
+    header.message = line.get(bytes.len() - cursor.rest().len()..)?.trim_ascii().into();
+    Some(header)
+}
+
+/// Reads what stands behind the stamp, and remembers what stood in front of the tag for the next line.
+fn remembered_body<'a>(bytes: &'a [u8], cursor: Cursor<'a>, header: &mut Header<'a>, setting: &mut Setting) {
+    let level = header.level;
+    if let Some(behind_host) = body(cursor, header, setting)
+        && setting.trusted
+    {
+        let reference = setting.clock.reference();
+        setting.heads.remember(bytes, reference, header, level, behind_host.rest());
+    }
+}
+
+/// Reads what stands behind the stamp: host, tag and message. Never fails: what is no tag is message. Returns what stands
+/// behind the host, where there is one.
+pub(super) fn body<'a>(mut cursor: Cursor<'a>, header: &mut Header<'a>, setting: &Setting) -> Option<Cursor<'a>> {
     let mut behind_host = cursor;
     let first = behind_host.token();
     behind_host.spaces();
     let is_repeat =
         cursor.rest().starts_with(b"last message repeated ") || cursor.rest().starts_with(b"message repeated ");
     let host_missing = is_repeat || matches!(first, [.., b':']) || !is_host(first);
-    let found = if let Some(found) = detached_tag(first, &mut behind_host) {
-        cursor = behind_host;
-        Some(found)
-    } else if host_missing {
-        tag(&mut cursor)
-    } else {
-        header.host = Some(text::host(first));
-        cursor = behind_host;
-        // A single word behind the stamp is a message, unless it is our own name.
-        if cursor.is_empty() && first != setting.own_host.as_bytes() {
-            header.host = None;
-            cursor = Cursor::new(first);
-        }
-        tag(&mut cursor)
-    };
+    if let Some(found) = detached_tag(first, &mut behind_host) {
+        named(Some(found), behind_host, header);
+        return None;
+    }
+    if host_missing {
+        tagged(cursor, header);
+        return None;
+    }
+    header.host = Some(text::host(first));
+    cursor = behind_host;
+    // A single word behind the stamp is a message, unless it is our own name.
+    if cursor.is_empty() && first != setting.own_host.as_bytes() {
+        header.host = None;
+        cursor = Cursor::new(first);
+    }
+    tagged(cursor, header);
+    header.host.is_some().then_some(cursor)
+}
+
+/// Tag and message.
+#[inline]
+fn tagged<'a>(mut cursor: Cursor<'a>, header: &mut Header<'a>) {
+    let found = tag(&mut cursor);
+    named(found, cursor, header);
+}
+
+/// What the tag says, and the message behind it.
+#[inline]
+fn named<'a>(found: Option<Tag<'a>>, mut cursor: Cursor<'a>, header: &mut Header<'a>) {
     if let Some(found) = found {
         header.program = text::program(found.program);
         header.pid = found.pid;
@@ -205,6 +264,35 @@ fn tag<'a>(cursor: &mut Cursor<'a>) -> Option<Tag<'a>> {
     None
 }
 
+/// `sshd[42]: ` and `cron: ` alone, as [`tag`] reads them, with a name that needs no cleaning: where the name ends, and
+/// the pid. No move where it is anything else.
+#[inline]
+fn plain_tag(cursor: &mut Cursor<'_>) -> Option<(usize, Option<u32>)> {
+    let rest = cursor.rest();
+    let window = rest.get(..text::PROGRAM_MAX).unwrap_or(rest);
+    let end = window.iter().position(|byte| !IN_NAME[usize::from(*byte)]).filter(|end| *end > 0)?;
+    let mut behind = rest.get(end..)?;
+    let mut pid = None;
+    if let [b'[', inside @ ..] = behind {
+        let mut number = 0;
+        let mut length = 0;
+        for byte in inside.iter().take(9) {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            number = number * 10 + u32::from(digit);
+            length += 1;
+        }
+        behind = inside.get(length..)?.strip_prefix(b"]").filter(|_| length > 0)?;
+        pid = Some(number);
+    }
+    let [b':', b' ', ..] = behind else { return None };
+    cursor.advance(rest.len() - behind.len() + 2);
+    cursor.spaces();
+    Some((end, pid))
+}
+
 /// `sogod [42]: ...`: no host, and a blank in front of the pid.
 fn detached_tag<'a>(program: &'a [u8], behind: &mut Cursor<'a>) -> Option<Tag<'a>> {
     if behind.peek(0) != b'[' {
@@ -258,6 +346,17 @@ static IN_HOST: [bool; 256] = {
         let byte = index as u8;
         table[index] =
             byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'/' | b'@') || byte >= 0x80;
+        index += 1;
+    }
+    table
+};
+
+/// The bytes of a plain name: printable ASCII, without what ends a name or says that there is none, or a vendor's `%`.
+static IN_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut index = b'!' as usize;
+    while index <= b'~' as usize {
+        table[index] = !matches!(index as u8, b':' | b'[' | b'"' | b'{' | b'=' | b'%');
         index += 1;
     }
     table

@@ -2,12 +2,14 @@
 //!
 //! ```sh
 //! cargo bench --bench mine -- accuracy DIRECTORY     # DIRECTORY/*/*_structured.csv with Content and EventId
+//! cargo bench --bench mine -- accuracy --raw DIRECTORY   # whole lines of *.log beside it, headers parsed away
+//! cargo bench --bench mine -- misread FILE           # lines of a *_structured.csv whose message is not the Content
 //! cargo bench --bench mine -- speed FILE             # every line as one message
 //! cargo bench --bench mine -- templates FILE
 //! ```
 //!
 //! GA is the share of lines whose group is exactly a true group; FGA is the F1 of exactly found groups. The messages are
-//! the Content column: headers are the parser's business. Run without arguments (as by `cargo test --benches`) it does
+//! the Content column, or with `--raw` what the parser leaves of the line. Run without arguments (as by `cargo test --benches`) it does
 //! nothing.
 
 use std::collections::HashMap;
@@ -21,11 +23,13 @@ use logwren::model::{TemplateId, TemplateRow, Timestamp};
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["accuracy", directory] => accuracy(Path::new(directory)),
+        ["accuracy", directory] => accuracy(Path::new(directory), false),
+        ["accuracy", "--raw", directory] => accuracy(Path::new(directory), true),
+        ["misread", file] => misread(Path::new(file)),
         ["speed", file] => speed(&read(Path::new(file))?),
         ["templates", file] => templates(&read(Path::new(file))?),
         [] => Ok(()),
-        _ => bail!("usage: accuracy DIRECTORY | speed FILE | templates FILE"),
+        _ => bail!("usage: accuracy [--raw] DIRECTORY | misread FILE | speed FILE | templates FILE"),
     }
 }
 
@@ -39,7 +43,7 @@ fn new_miner() -> Miner {
 }
 
 /// GA and FGA of every set below a directory, and how many lines keep their id over a restart.
-fn accuracy(directory: &Path) -> anyhow::Result<()> {
+fn accuracy(directory: &Path, raw: bool) -> anyhow::Result<()> {
     let mut files: Vec<PathBuf> = walkdir::WalkDir::new(directory)
         .into_iter()
         .filter_map(|entry| Some(entry.ok()?.into_path()))
@@ -49,7 +53,11 @@ fn accuracy(directory: &Path) -> anyhow::Result<()> {
     println!("{:<40} {:>6} {:>6} {:>7} {:>6} {:>8}", "set", "GA", "FGA", "groups", "truth", "restart");
     let (mut all_ga, mut all_fga) = (0.0, 0.0);
     for file in &files {
-        let (messages, truth) = labeled(file)?;
+        let (mut messages, truth) = labeled(file)?;
+        if raw {
+            messages = parsed(file)?;
+            anyhow::ensure!(messages.len() == truth.len(), "{}: not one line for each label", file.display());
+        }
         let mut miner = new_miner();
         let (groups, merges) = mine(&mut miner, &messages);
         let (ga, fga) = agreement(&groups, &truth);
@@ -88,6 +96,43 @@ fn labeled(file: &Path) -> anyhow::Result<(Vec<String>, Vec<String>)> {
         truth.push(record.get(event).unwrap_or_default().to_owned());
     }
     Ok((messages, truth))
+}
+
+/// What the parser leaves of the lines of the log beside a set, read as a source of their own. Sets that are labeled in
+/// their first column (`-` or the name of an alert) lose it: it is no part of the log.
+fn parsed(file: &Path) -> anyhow::Result<Vec<String>> {
+    let name = file.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let log = file.with_file_name(name.trim_end_matches("_structured.csv"));
+    let bytes = std::fs::read(&log).with_context(|| format!("cannot read {}", log.display()))?;
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    let is_labeled = ["BGL", "Thunderbird", "Spirit"].iter().any(|set| name.starts_with(set));
+    let lines: Vec<&[u8]> = bytes
+        .split(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+        .map(|line| match line.iter().position(|byte| *byte == b' ').filter(|_| is_labeled) {
+            Some(label) => line.get(label + 1..).unwrap_or_default(),
+            None => line,
+        })
+        .collect();
+    let context = logwren::parse::Context { zone: jiff::tz::TimeZone::UTC, host: "localhost".into() };
+    let mut plan = logwren::parse::Plan::new(logwren::model::Medium::File, None);
+    let reference = Timestamp::from_seconds(1_780_000_000);
+    plan.prime(lines.iter().copied(), reference, &context);
+    Ok(lines.iter().map(|line| plan.parse(line, reference, &context).message.into_owned()).collect())
+}
+
+/// Where the parser's idea of a message is not the labelers'.
+fn misread(file: &Path) -> anyhow::Result<()> {
+    let (contents, _) = labeled(file)?;
+    let messages = parsed(file)?;
+    let differ = contents.iter().zip(&messages).filter(|(content, message)| content.trim() != message.trim());
+    let mut count = 0;
+    for (content, message) in differ {
+        count += 1;
+        println!("- {content}\n+ {message}");
+    }
+    println!("{count} of {} differ", contents.len());
+    Ok(())
 }
 
 fn mine(miner: &mut Miner, messages: &[String]) -> (Vec<TemplateId>, Vec<Merge>) {
