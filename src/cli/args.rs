@@ -62,11 +62,11 @@ pub struct Watch {
 #[derive(Args, Debug, Clone)]
 pub struct Place {
     /// Config file
-    #[arg(short, long, value_name = "FILE", env = "LOGWREN_CONFIG")]
+    #[arg(short, long, value_name = "FILE", env = "LOGWREN_CONFIG", global = true)]
     pub config: Option<PathBuf>,
 
     /// State directory, instead of the config's
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub state_dir: Option<PathBuf>,
 }
 

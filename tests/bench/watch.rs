@@ -48,7 +48,8 @@ fn main() {
         return;
     }
     let short = take("--short");
-    let sections: [(&str, fn(bool)); 6] = [
+    type Section = (&'static str, fn(bool));
+    let sections: [Section; 6] = [
         ("local", local),
         ("judged", judged),
         ("calls", calls),
