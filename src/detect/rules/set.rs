@@ -158,7 +158,7 @@ impl Rule {
         self.says(line).or_else(|| self.values.then_some(Role::Possible))
     }
 
-    /// The same for a line of a remembered kind: never [`Role::Possible`], which is nothing to count. The kind fits the
+    /// The same for a line of a remembered kind: never `Role::Possible`, which is nothing to count. The kind fits the
     /// rule, so the message is asked first: most are not what the rule looks for, and one search says so.
     pub fn counts_as(&self, line: &Line<'_>) -> Option<Role> {
         let role = self.says(line)?;
