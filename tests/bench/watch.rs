@@ -144,6 +144,7 @@ fn memory(short: bool) {
     let daemon = watch(&home, "[judge]\nmode = 'off'");
     std::thread::sleep(Duration::from_secs(2));
     row("RSS idle, 50 files", megabytes(daemon.pid(), "VmRSS"), "MB", Target::Below(25.0));
+    row("RSS idle, 50 files: private", megabytes(daemon.pid(), "RssAnon"), "MB", Target::None);
     row("RSS peak, 50 files", megabytes(daemon.pid(), "VmHWM"), "MB", Target::None);
     daemon.stop();
 
