@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 
 use crate::config::{Config, Mistakes, load_rules, resolve};
 use crate::deliver::{self, Deliverers};
-use crate::driver::{self, Parts, Reload};
+use crate::driver::{self, Parts, Reload, Remake};
 use crate::exit::{HintedError, UsageError};
 use crate::judge;
 use crate::llm::Client;
@@ -54,6 +54,7 @@ pub fn everything(options: &Options) -> anyhow::Result<Assembled> {
         store: opened.store,
         positions,
         sources: sources(config, options.stdin),
+        remake: remake(config, options.stdin),
         model,
         deliverers: Arc::new(deliverers),
         notices: Box::new(super::notices::notice),
@@ -87,7 +88,7 @@ pub fn reload(config: &Config, stdin: bool) -> anyhow::Result<Reload> {
     let (model, _) = model(config, &mut settings);
     // Standard input cannot be opened again.
     let sources = (!stdin).then(|| sources(config, false));
-    Ok(Reload { settings, sources, model, deliverers: Arc::new(deliverers) })
+    Ok(Reload { settings, sources, remake: remake(config, stdin), model, deliverers: Arc::new(deliverers) })
 }
 
 /// The pipeline's part of the config.
@@ -222,6 +223,18 @@ fn sources(config: &Config, stdin: bool) -> Vec<Box<dyn Source>> {
         sources.push(Box::new(Stdin::new(None)));
     }
     sources
+}
+
+/// The same sources once more, but for standard input, which is last and cannot be opened twice.
+fn remake(config: &Config, stdin: bool) -> Remake {
+    let config = config.clone();
+    Box::new(move || {
+        let mut all = sources(&config, stdin);
+        if stdin {
+            all.pop();
+        }
+        all
+    })
 }
 
 /// Random bytes from the kernel.

@@ -31,6 +31,8 @@ pub fn notice(notice: &Notice) {
                 "skipped the rest of an overlong line of {origin}: {bytes} bytes"
             );
         }
+        Notice::Silence { told, back: false } => tracing::warn!("{told}"),
+        Notice::Silence { told, back: true } => tracing::info!("{told}"),
         Notice::Judge { trouble } => tracing::warn!("the model cannot be asked: {trouble}; local detection goes on"),
         Notice::DeadLetter { alert, notifier, error } => {
             tracing::error!(alert = &**alert, notifier = &**notifier, "gave up alert {alert} to {notifier}: {error}");

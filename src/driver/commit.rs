@@ -1,8 +1,10 @@
 //! Effects that wait for their transaction. A position moves only together with the consequences of its lines.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::model::{Alert, JudgeRequest, Position, Timestamp};
+use crate::model::{Alert, Fact, Fingerprint, Incident, JudgeRequest, KindId, KindRow, Position, Timestamp};
 use crate::pipeline::Effects;
 use crate::store::{Store, StoreError};
 
@@ -10,8 +12,11 @@ use crate::store::{Store, StoreError};
 const EVERY: Duration = Duration::from_secs(1);
 /// Most bytes of lines that stay uncommitted.
 const BYTES: usize = 8 * 1024 * 1024;
-/// With a store that cannot be written, lines are still taken up to here; then the sources wait.
-const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// With a store that cannot be written, lines are still taken up to here; then the sources wait. The lines themselves are
+/// not kept, only what they led to.
+const MAX_BYTES: usize = 256 * 1024 * 1024;
+/// Likewise for what they led to, should every line lead to something.
+const MAX_FACTS: usize = 50_000;
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
@@ -21,7 +26,10 @@ pub struct Pending {
     /// Newest committed or pending position of every stream, for reopening sources.
     known: Vec<Position>,
     effects: Effects,
+    newest: Newest,
     bytes: usize,
+    /// The sources wait for the disk, and that was said.
+    full: bool,
     /// When the oldest uncommitted effect came.
     since: Option<Instant>,
     /// Set after a failed commit: not before, and how long to wait after the next failure.
@@ -32,13 +40,56 @@ pub struct Pending {
     committed: Option<(Option<JudgeRequest>, Vec<Alert>)>,
 }
 
+/// Rows of which only the last version matters: a store that cannot be written for hours does not make them many.
+#[derive(Default)]
+struct Newest {
+    states: BTreeMap<Arc<str>, String>,
+    kinds: BTreeMap<KindId, KindRow>,
+    incidents: BTreeMap<Fingerprint, Box<Incident>>,
+}
+
+impl Newest {
+    /// Keeps it, or gives it back when every version counts.
+    fn keep(&mut self, fact: Fact) -> Option<Fact> {
+        match fact {
+            Fact::State { name, json } => drop(self.states.insert(name, json)),
+            Fact::Kind(row) => drop(self.kinds.insert(row.kind.id(), row)),
+            Fact::Incident(incident) => drop(self.incidents.insert(incident.id, incident)),
+            Fact::Template(_)
+            | Fact::Verdict(_)
+            | Fact::Question(_)
+            | Fact::QuestionClosed(_)
+            | Fact::Finding(_)
+            | Fact::Joined { .. }
+            | Fact::Outbox(_)
+            | Fact::Delivered { .. }
+            | Fact::DeadLetter { .. }
+            | Fact::Spend { .. } => return Some(fact),
+        }
+        None
+    }
+
+    fn len(&self) -> usize {
+        self.states.len() + self.kinds.len() + self.incidents.len()
+    }
+
+    fn take(&mut self) -> impl Iterator<Item = Fact> {
+        let Newest { states, kinds, incidents } = std::mem::take(self);
+        (kinds.into_values().map(Fact::Kind))
+            .chain(incidents.into_values().map(Fact::Incident))
+            .chain(states.into_iter().map(|(name, json)| Fact::State { name, json }))
+    }
+}
+
 impl Pending {
     pub fn new(store: Store, known: Vec<Position>) -> Pending {
         Pending {
             store,
             known,
             effects: Effects::default(),
+            newest: Newest::default(),
             bytes: 0,
+            full: false,
             since: None,
             retry: None,
             trouble: None,
@@ -59,7 +110,9 @@ impl Pending {
         self.since.get_or_insert_with(Instant::now);
         self.bytes += bytes;
         let Effects { facts, positions, judge, deliver, notices: _, urgent } = effects;
-        self.effects.facts.extend(facts);
+        for fact in facts {
+            self.effects.facts.extend(self.newest.keep(fact));
+        }
         for position in positions {
             match self.known.iter_mut().find(|known| known.stream == position.stream) {
                 Some(known) => known.clone_from(&position),
@@ -75,8 +128,19 @@ impl Pending {
     }
 
     /// False when the sources must wait for the disk.
-    pub fn has_room(&self) -> bool {
-        self.bytes < MAX_BYTES
+    pub fn has_room(&mut self) -> bool {
+        let room = self.bytes < MAX_BYTES && !self.crowded();
+        if !room && self.trouble.is_some() && !std::mem::replace(&mut self.full, true) {
+            tracing::error!(
+                "{} MB of lines could not be committed; nothing more is read until the state can be written",
+                self.bytes >> 20
+            );
+        }
+        room
+    }
+
+    fn crowded(&self) -> bool {
+        self.effects.facts.len() + self.newest.len() >= MAX_FACTS
     }
 
     pub fn due(&self, now: Instant) -> bool {
@@ -88,7 +152,7 @@ impl Pending {
         let since = self.since?;
         match self.retry {
             Some((not_before, _)) => Some(not_before),
-            None if self.effects.urgent || self.bytes >= BYTES => Some(since),
+            None if self.effects.urgent || self.bytes >= BYTES || self.crowded() => Some(since),
             None => Some(since + EVERY),
         }
     }
@@ -119,13 +183,21 @@ impl Pending {
         if self.since.is_none() {
             return Ok(());
         }
-        self.store.commit(&self.effects.facts, &self.effects.positions)?;
+        self.effects.facts.extend(self.newest.take());
+        if let Err(error) = self.store.commit(&self.effects.facts, &self.effects.positions) {
+            // All of it stays for the next try; what comes until then replaces what it outdates.
+            for fact in std::mem::take(&mut self.effects.facts) {
+                self.effects.facts.extend(self.newest.keep(fact));
+            }
+            return Err(error);
+        }
         if self.trouble.take().is_some() {
             tracing::info!("state can be written again");
         }
         self.retry = None;
         self.since = None;
         self.bytes = 0;
+        self.full = false;
         let effects = std::mem::take(&mut self.effects);
         let (request, alerts) = self.committed.get_or_insert_default();
         if effects.judge.is_some() {
@@ -181,6 +253,24 @@ mod tests {
         drop(pending);
         let lock = std::fs::read_to_string(folder.path().join("lock")).expect("there");
         assert!(!lock.contains("clean"), "{lock}");
+    }
+
+    #[test]
+    fn hours_without_a_disk_keep_one_version_of_each_row() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let opened = Store::open(folder.path(), Timestamp::EPOCH).expect("opened");
+        let mut pending = Pending::new(opened.store, Vec::new());
+        let state = |json: String| Fact::State { name: "s".into(), json };
+        for n in 0..3 * MAX_FACTS {
+            pending.add(Effects { facts: vec![state(n.to_string())], ..Effects::default() }, 1);
+        }
+        assert!(pending.has_room(), "one row is not many");
+        pending.add(Effects::default(), MAX_BYTES);
+        assert!(!pending.has_room(), "lines are");
+        pending.commit();
+        assert!(pending.has_room() && pending.is_empty());
+        let kept = pending.store.load().expect("loads").states;
+        assert_eq!(kept, [("s".into(), (3 * MAX_FACTS - 1).to_string())]);
     }
 
     #[test]

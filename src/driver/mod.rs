@@ -23,6 +23,7 @@ use crate::pipeline::{Counters, Effects, Input, Notice, Pipeline, Settings};
 use crate::source::{FromSource, Source};
 use crate::store::Store;
 
+pub use crew::Remake;
 pub use ending::RunError;
 
 use clock::Clock;
@@ -49,6 +50,8 @@ pub struct Parts {
     /// Positions the store knows.
     pub positions: Vec<Position>,
     pub sources: Vec<Box<dyn Source>>,
+    /// For a source that crashed.
+    pub remake: Remake,
     pub model: Option<Arc<Client>>,
     pub deliverers: Arc<Deliverers>,
     /// Said to whoever runs us (terminal, our log).
@@ -67,6 +70,8 @@ pub struct Reload {
     pub settings: Settings,
     /// `None` when the sources stay as they are.
     pub sources: Option<Vec<Box<dyn Source>>>,
+    /// For a source that crashes later.
+    pub remake: Remake,
     pub model: Option<Arc<Client>>,
     pub deliverers: Arc<Deliverers>,
 }
@@ -158,11 +163,11 @@ impl Driver {
     /// # Errors
     /// The first commit failed: the state cannot be written.
     pub fn start(parts: Parts) -> Result<Driver, crate::store::StoreError> {
-        let Parts { pipeline, restored, store, positions, sources, model, deliverers, notices } = parts;
+        let Parts { pipeline, restored, store, positions, sources, remake, model, deliverers, notices } = parts;
         let vitals = Arc::new(Vitals::default());
         let mut pending = Pending::new(store, positions);
         let relearn = pipeline.learning();
-        let (crew, ends) = Crew::open(sources, pending.known(), relearn);
+        let (crew, ends) = Crew::open(sources, remake, pending.known(), relearn);
         let mut first = restored;
         ends.into_iter().for_each(|position| first.moved(position));
         pending.add(first, 0);
@@ -215,6 +220,10 @@ impl Driver {
             self.vitals.turns.fetch_add(1, Ordering::Relaxed);
             let wake = self.wake_at();
             let taking_lines = self.pending.has_room();
+            if !taking_lines {
+                let now = self.now();
+                self.pipeline.deaf(now);
+            }
             tokio::select! {
                 biased;
                 told = control.recv() => match told {
@@ -234,6 +243,8 @@ impl Driver {
                 },
                 () = tokio::time::sleep_until(wake.into()) => self.feed(Input::Tick, 0),
             }
+            let ends = self.crew.begin_again(self.pending.known(), Instant::now());
+            self.stand(ends);
             self.commit_and_perform();
             if let Some(error) = self.pending.broken() {
                 return Err(RunError::Broken(error));
@@ -260,6 +271,7 @@ impl Driver {
                 if let SourceEvent::Ended { .. } = event {
                     self.crew.one_ended();
                 }
+                self.crew.heard(&event, Instant::now());
                 self.feed(Input::Source(event), 0);
             }
         }
@@ -290,6 +302,7 @@ impl Driver {
             tokio::task::block_in_place(|| self.pending.commit());
         }
         if let Some((request, alerts)) = self.pending.take_committed() {
+            self.pipeline.committed();
             if let Some(request) = request
                 && self.requests.try_send(request).is_err()
             {
@@ -314,7 +327,7 @@ impl Driver {
             degraded: self
                 .pending
                 .trouble()
-                .or_else(|| self.crew.crashed().map(|names| format!("the reader of {names} crashed, restart logwren"))),
+                .or_else(|| self.crew.crashed().map(|names| format!("the reader of {names} crashed; see the log"))),
         };
         self.status.send_if_modified(|old| {
             let changed = *old != status;
@@ -335,7 +348,8 @@ impl Driver {
     }
 
     async fn reload(&mut self, reload: Reload) {
-        let Reload { settings, sources, model, deliverers } = reload;
+        let Reload { settings, sources, remake, model, deliverers } = reload;
+        self.crew.remake_by(remake);
         self.deliverers = deliverers;
         self.model.send_replace(model);
         self.feed(Input::Reload(Box::new(settings)), 0);
@@ -346,11 +360,16 @@ impl Driver {
             // Blocks of the old sources end before the new ones begin; the next turn tries again what fails here.
             tokio::task::block_in_place(|| self.pending.commit());
             let ends = self.crew.reopen(sources, self.pending.known(), self.pipeline.learning());
-            let mut effects = Effects::default();
-            ends.into_iter().for_each(|position| effects.moved(position));
-            self.pending.add(effects, 0);
+            self.stand(ends);
             self.crew.start(&self.vitals.crew);
         }
+    }
+
+    /// Commits with the next lines where sources stand.
+    fn stand(&mut self, ends: Vec<Position>) {
+        let mut effects = Effects::default();
+        ends.into_iter().for_each(|position| effects.moved(position));
+        self.pending.add(effects, 0);
     }
 
     async fn drain(&mut self) -> Result<Status, RunError> {
@@ -387,7 +406,7 @@ impl Driver {
         let now = self.now();
         let by_pipeline = self.pipeline.next_deadline().map(|at| Instant::now() + at.since(now));
         let latest = Instant::now() + HEARTBEAT;
-        [by_pipeline, self.pending.due_at()].into_iter().flatten().fold(latest, Instant::min)
+        [by_pipeline, self.pending.due_at(), self.crew.next_beginning()].into_iter().flatten().fold(latest, Instant::min)
     }
 }
 

@@ -15,6 +15,7 @@ mod severity;
 mod finding;
 mod incident;
 mod fact;
+mod losses;
 mod secret_ref;
 mod one_or_many;
 
@@ -24,6 +25,7 @@ pub use finding::{Finding, JudgedBy};
 pub use incident::{Alert, Change, Delivery, DeliveryOutcome, Incident, IncidentState};
 pub use judging::{Completion, JudgeFailure, JudgeRequest, Judged, Prompt, Usage};
 pub use level::Level;
+pub use losses::SourceCounts;
 pub use one_or_many::OneOrMany;
 pub use position::{FilePlace, JournalPlace, Place, Position, StreamKey};
 pub use record::{Evidence, Header, Notes, clip};

@@ -79,6 +79,11 @@ pub enum Notice {
         origin: Arc<str>,
         bytes: u64,
     },
+    /// A source that spoke regularly is silent, or is back.
+    Silence {
+        told: String,
+        back: bool,
+    },
     /// The judge is in trouble; local detection goes on.
     Judge {
         trouble: String,

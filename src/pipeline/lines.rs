@@ -1,20 +1,26 @@
 //! The path of a line: parse, mine, count, detect, into the batch. A known line touches counters and is forgotten.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::detect::Seen;
 use crate::mine::{Change, Mined};
 use crate::model::{
-    Evidence, Fact, Finding, Header, Kind, Level, LineBlock, LineSpan, Origin, Phase, TemplateRow, Timestamp,
+    Evidence, Fact, Finding, Header, Kind, Level, LineBlock, LineSpan, Origin, Phase, Place, SourceCounts, TemplateRow,
+    Timestamp,
 };
 use crate::parse::{Format, Plan};
 
 use super::clock::EventClock;
 use super::kinds::Answer;
+use super::silence::Voice;
 use super::twins::Heard;
 use super::{Effects, Pipeline};
+
+/// A line stamped this much before one that came earlier is late; syslog files are out of order by less.
+const LATE: Duration = Duration::from_secs(5);
 
 /// What is remembered of one source of lines.
 pub struct SourceState {
@@ -57,18 +63,22 @@ impl Pipeline {
         let reference = block.origin.written.unwrap_or(now);
         source.plan.prime(block.lines().map(|(bytes, _)| bytes), reference, &self.context);
         let mut findings = Vec::new();
+        let mut counts = SourceCounts::default();
+        let mut voice = self.silence.listen(&block.origin.name);
         for (bytes, span) in block.lines() {
             let mut header = source.plan.parse(bytes, reference, &self.context);
             header.notes.truncated |= span.truncated;
-            self.counters.lines += 1;
-            self.counters.lossy += u64::from(header.notes.lossy);
-            self.counters.truncated += u64::from(header.notes.truncated);
-            self.counters.fallback += u64::from(header.notes.fallback);
+            counts.lines += 1;
+            counts.lossy += u64::from(header.notes.lossy);
+            counts.truncated += u64::from(header.notes.truncated);
+            counts.fallback += u64::from(header.notes.fallback);
+            voice.line(header.time);
             let clock = match block.phase {
                 Phase::Learn => &mut source.learn_clock,
                 Phase::Live => &mut source.live_clock,
             };
             let time = clock.at(header.time, now);
+            counts.late += u64::from(header.time.is_some_and(|stamp| time.since(stamp) > LATE));
             match &header.host {
                 Some(host) if **host == *source.host => {}
                 Some(host) if **host != *self.context.host => source.host = Arc::from(&**host),
@@ -80,7 +90,7 @@ impl Pipeline {
                 self.counters.own += 1;
                 continue;
             };
-            self.counters.twins += u64::from(heard != Heard::First);
+            counts.repeated += u64::from(heard != Heard::First);
             if heard != Heard::Twin {
                 passing.heard = heard;
                 self.line(&passing, &block.origin, block.phase, now, &mut findings, out);
@@ -90,10 +100,34 @@ impl Pipeline {
             self.detect.settle(self.event_time, &mut findings);
         }
         self.tell(findings, now, out);
+        self.account(block, counts, voice, now, out);
         if let Some(position) = &block.position {
             out.moved(position.clone());
         }
         self.sources.insert(Arc::clone(&block.origin.name), source);
+    }
+
+    /// Enters a block into the books: counts, and that its source spoke.
+    fn account(&mut self, block: &LineBlock, counts: SourceCounts, voice: Voice, now: Timestamp, out: &mut Effects) {
+        let name = &block.origin.name;
+        if counts.lines > 0 {
+            self.ledger.add(name, &counts);
+        }
+        self.counters.lines += counts.lines;
+        self.counters.lossy += counts.lossy;
+        self.counters.truncated += counts.truncated;
+        self.counters.fallback += counts.fallback;
+        self.counters.twins += counts.repeated;
+        if let Some(back) = self.silence.heard(voice, block.phase, now) {
+            self.source_heard(back, now, out);
+        }
+        // Deleted, and read to its end.
+        if let Some(Place::FileV1(place)) = block.position.as_ref().map(|position| &position.at)
+            && place.sealed
+            && *place.path == **name
+        {
+            self.silence.ended(name);
+        }
     }
 
     /// Whether another source said the line already; `None` for our own lines.

@@ -10,6 +10,9 @@
 mod effects;
 mod clock;
 mod twins;
+mod ledger;
+mod rhythm;
+mod silence;
 mod kinds;
 mod lines;
 mod asking;
@@ -34,14 +37,16 @@ use crate::batch::Batch;
 use crate::detect::{Detect, RuleSet};
 use crate::judge::Judge;
 use crate::mine::Miner;
-use crate::model::{Fact, SourceEvent, Timestamp};
+use crate::model::{Fact, SourceCounts, SourceEvent, Timestamp};
 use crate::redact::Redactor;
 use crate::route::{Outbox, Router};
 use crate::triage::Triage;
 use crate::{batch, detect, judge, mine, parse, route, triage};
 
 use kinds::Kinds;
+use ledger::Ledger;
 use lines::{Entry, SourceState};
+use silence::Silence;
 use twins::Twins;
 
 /// How long counters of kinds may differ from the store. Losing them costs counts, never lines or verdicts.
@@ -80,6 +85,9 @@ pub struct Pipeline {
     own_pids: Vec<u32>,
     /// By name of origin.
     sources: HashMap<Arc<str>, SourceState>,
+    /// What was read of each source, and what was not as it should be.
+    ledger: Ledger,
+    silence: Silence,
     miner: Miner,
     kinds: Kinds,
     twins: Twins,
@@ -160,6 +168,8 @@ impl Pipeline {
             context: parse::Context { zone, host },
             own_pids: vec![own_pid],
             sources: HashMap::new(),
+            ledger: Ledger::default(),
+            silence: Silence::default(),
             miner: Miner::new(&mine, seed),
             kinds: Kinds::default(),
             twins: Twins::default(),
@@ -216,6 +226,7 @@ impl Pipeline {
             self.triage.next_deadline(),
             self.router.next_deadline(),
             self.outbox.next_deadline(),
+            self.silence.next_deadline().filter(|_| !self.learning),
             counters,
         ]
         .into_iter()
@@ -225,6 +236,31 @@ impl Pipeline {
 
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// What became of the lines of each source since the process started, by name.
+    pub fn sources(&self) -> Vec<(Arc<str>, SourceCounts)> {
+        self.ledger.each()
+    }
+
+    /// The same over all sources.
+    pub fn losses(&self) -> SourceCounts {
+        self.ledger.total()
+    }
+
+    /// Sources that spoke regularly and are silent now.
+    pub fn silent_sources(&self) -> usize {
+        self.silence.missed()
+    }
+
+    /// To be called when the effects of every input so far are durable.
+    pub fn committed(&mut self) {
+        self.ledger.committed();
+    }
+
+    /// To be called while no lines are taken from anybody: nobody is missed then.
+    pub fn deaf(&mut self, now: Timestamp) {
+        self.silence.deaf(now);
     }
 
     pub fn learning(&self) -> bool {
@@ -276,14 +312,19 @@ impl Pipeline {
         match event {
             SourceEvent::Gap { origin, reason, lost } => {
                 self.counters.gaps += 1;
+                self.ledger.add(&origin, &SourceCounts { gaps: 1, ..SourceCounts::default() });
                 self.gap(&origin, &reason, lost, now, out);
                 out.notices.push(Notice::Gap { origin, reason, lost });
             }
             SourceEvent::Unreadable { origin, error, fix } => {
+                self.ledger.add(&origin, &SourceCounts { unreadable: 1, ..SourceCounts::default() });
                 out.notices.push(Notice::Unreadable { origin, error, fix })
             }
             SourceEvent::Readable { origin } => out.notices.push(Notice::Readable { origin }),
-            SourceEvent::Skipped { origin, bytes } => out.notices.push(Notice::Skipped { origin, bytes }),
+            SourceEvent::Skipped { origin, bytes } => {
+                self.ledger.add(&origin, &SourceCounts { skipped_bytes: bytes, ..SourceCounts::default() });
+                out.notices.push(Notice::Skipped { origin, bytes });
+            }
             // The driver adds these up over all sources and says `Input::Learned`.
             SourceEvent::Learned { .. } | SourceEvent::Ended { .. } => {}
         }
@@ -293,6 +334,9 @@ impl Pipeline {
     fn write_counters(&mut self, now: Timestamp, out: &mut Effects) {
         self.counters_at = now;
         out.facts.extend(self.kinds.take_dirty().into_iter().map(Fact::Kind));
+        if let Some(json) = self.silence.save() {
+            out.facts.push(Fact::State { name: "silence".into(), json });
+        }
         for (name, json) in self.detect.states() {
             out.facts.push(Fact::State { name, json });
         }

@@ -40,6 +40,7 @@ impl Pipeline {
                 // Written by us; should one be unreadable, the room starts anew: alerts may repeat, none is lost.
                 "route" => readable("route", self.router.restore(json)),
                 "triage" => readable("triage", self.triage.restore_state(json)),
+                "silence" => readable("silence", self.silence.restore(json, now)),
                 "learned" => self.learning = false,
                 "pids" => readable("pids", serde_json::from_str(json).map(|pids| self.runs_before(pids))),
                 _ => {}

@@ -47,6 +47,12 @@ impl Pipeline {
         if let Some(entries) = self.batch.tick(now) {
             self.ask(entries, now, out);
         }
+        if self.learning {
+            self.silence.deaf(now);
+        }
+        for silent in self.silence.look(now) {
+            self.source_heard(silent, now, out);
+        }
         for incident in self.triage.tick(now) {
             self.router.incident(&incident, Change::Quieted, now);
             out.facts.push(Fact::Incident(Box::new(incident)));

@@ -27,6 +27,8 @@ pub struct Outlet {
     /// Cancelled when the daemon drains.
     stop: CancellationToken,
     pulse: Arc<Pulse>,
+    /// It was said that there is nothing left to learn: a source that begins again after a crash says it again.
+    learned: Arc<AtomicBool>,
 }
 
 /// Shows that a source still lives: the watchdog ping depends on it.
@@ -39,7 +41,7 @@ pub struct Pulse {
 
 impl Outlet {
     pub fn new(sender: mpsc::Sender<FromSource>, stop: CancellationToken) -> Outlet {
-        Outlet { sender, stop, pulse: Arc::default() }
+        Outlet { sender, stop, pulse: Arc::default(), learned: Arc::default() }
     }
 
     /// Blocks while the queue is full: that is the back pressure.
@@ -53,6 +55,9 @@ impl Outlet {
     /// # Errors
     /// [`Closed`] when the pipeline takes no more.
     pub fn event(&self, event: SourceEvent) -> Result<(), Closed> {
+        if matches!(event, SourceEvent::Learned { .. }) && self.learned.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
         self.send(FromSource::Event(event))
     }
 
@@ -69,6 +74,11 @@ impl Outlet {
     /// To be called at least every second by a living source.
     pub fn beat(&self) {
         self.pulse.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Nobody has to beat while the source waits to be started again.
+    pub fn resting(&self, resting: bool) {
+        self.pulse.waiting.store(resting, Ordering::Relaxed);
     }
 
     pub fn pulse(&self) -> Arc<Pulse> {

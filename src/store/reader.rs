@@ -13,7 +13,7 @@ use super::rows::{
 };
 use super::{StoreError, load, schema};
 use crate::model::{
-    Alert, Finding, Incident, KindId, KindRow, Question, Snapshot, TemplateId, TemplateRow, Timestamp, Usage,
+    Alert, Finding, Incident, KindId, KindRow, Position, Question, Snapshot, TemplateId, TemplateRow, Timestamp, Usage,
     VerdictRow,
 };
 
@@ -73,6 +73,11 @@ impl Reader {
             self.warn_unreadable(table, rows);
         }
         Ok(loaded.snapshot)
+    }
+
+    /// How far every stream was read, as committed: the record keys of the next lines.
+    pub fn positions(&self) -> Result<Vec<Position>, StoreError> {
+        self.list("SELECT json FROM positions ORDER BY stream", [], json_row)
     }
 
     /// Newest first.

@@ -5,6 +5,7 @@ mod architecture;
 mod tidy;
 mod operating;
 mod watch;
+mod chaos;
 mod deliver;
 mod llm;
 mod gemini;

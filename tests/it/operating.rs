@@ -194,6 +194,8 @@ fn a_crashed_reader_is_said_and_alerted() {
         store: opened.store,
         positions: Vec::new(),
         sources: vec![Box::new(Crashing)],
+        // As standard input: nobody can begin again.
+        remake: Box::new(Vec::new),
         model: None,
         deliverers: Arc::new(
             Deliverers::new(&config.notifiers, &logwren::config::resolve, redactor).expect("no notifiers"),

@@ -6,3 +6,4 @@ pub mod receiver;
 pub mod serve;
 pub mod smtp;
 pub mod gemini;
+pub mod writers;
