@@ -36,6 +36,11 @@ pub enum Command {
     CheckConfig(CheckConfig),
     /// Show how one line is parsed, masked, matched, judged and what would leave the host
     Explain(Explain),
+    /// Measure detection on labelled logs: precision, recall, F1
+    ///
+    /// Reads the inputs one after the other as if they came in live, on the time of their lines. A line counts as flagged
+    /// when its incident is of medium severity or worse (--at).
+    Eval(Eval),
     /// Look at incidents, also while the daemon runs
     Incidents(Incidents),
     /// Send a test alert through one notifier or all
@@ -109,6 +114,37 @@ pub struct Explain {
     /// Format of the line, instead of guessing
     #[arg(long, value_name = "NAME")]
     pub format: Option<String>,
+
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args, Debug)]
+pub struct Eval {
+    /// Labelled files, directories or patterns
+    #[arg(value_name = "INPUT", required = true)]
+    pub inputs: Vec<String>,
+
+    /// `first-column` (`-` is normal; taken off before analysis), or a CSV file: `line` numbers of odd lines (with
+    /// `input` where there are several), or ids of sessions and `Normal` or not
+    #[arg(long, value_name = "WHERE")]
+    pub labels: String,
+
+    /// Lowest severity of an incident whose lines count as flagged
+    #[arg(long, value_name = "SEVERITY", default_value = "medium", value_parser = ["low", "medium", "high", "critical"])]
+    pub at: String,
+
+    /// Ordinary logs to learn from first
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Vec<String>,
+
+    /// `off`, or `oracle`: a model that knows the labels, asked once for each kind of line
+    #[arg(long, value_name = "WHO", default_value = "off", value_parser = ["off", "oracle"])]
+    pub judge: String,
+
+    /// JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
 
     #[command(flatten)]
     pub place: Place,

@@ -3,11 +3,13 @@
 mod args;
 mod place;
 mod inputs;
+mod blocks;
 mod mining;
 mod assignments;
 mod templates;
 mod check_config;
 mod explain;
+mod eval;
 mod incidents;
 mod test_alert;
 mod components;
@@ -60,6 +62,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Templates(templates) => templates::run(&templates),
         Command::CheckConfig(check) => check_config::run(&check),
         Command::Explain(explain) => explain::run(&explain),
+        Command::Eval(eval) => eval::run(&eval),
         Command::Incidents(incidents) => incidents::run(incidents),
         Command::TestAlert(test) => test_alert::run(&test),
         Command::Components => components::run(),

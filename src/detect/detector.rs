@@ -1,6 +1,6 @@
 //! The contract of a detector. Says when each method is called; holds no detector.
 
-use super::{Config, Seen};
+use super::{Config, Mark, Seen};
 use crate::model::{Finding, Timestamp};
 
 /// One way to find something odd. A detector sees a kind when it is new or changes, and every line of a kind it wants.
@@ -33,6 +33,11 @@ pub trait Detector: Send {
 
     /// Takes new settings and keeps what it knows.
     fn reload(&mut self, config: &Config);
+
+    /// Lines that turned out to belong to an incident with a group of its own since the last call. Bounded.
+    fn take_marks(&mut self) -> Vec<Mark> {
+        Vec::new()
+    }
 
     /// What this detector thinks of the line, for `logwren explain`. Changes nothing.
     fn explain(&self, seen: &Seen<'_>) -> Vec<View>;

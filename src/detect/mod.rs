@@ -10,19 +10,23 @@ mod panel;
 pub mod rules;
 mod level;
 mod novelty;
+mod scan;
 mod difference;
 mod news;
 mod pending;
 mod repeat;
+mod mark;
 mod wave;
 mod recent;
 mod wording;
 
 pub use detector::{Detector, View, Want};
 pub use level::Config as LevelConfig;
+pub use mark::Mark;
 pub use novelty::Config as NoveltyConfig;
 pub use panel::{Detect, Interest};
 pub use rules::{RuleFile, RuleProblem, RuleSet, RuleSpec};
+pub use scan::Config as ScanConfig;
 pub use seen::Seen;
 
 use serde::{Deserialize, Serialize};
@@ -39,11 +43,17 @@ pub struct Config {
     pub repeat: Period,
     pub novelty: NoveltyConfig,
     pub level: LevelConfig,
+    pub scan: ScanConfig,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { repeat: Period::from_secs(600), novelty: NoveltyConfig::default(), level: LevelConfig::default() }
+        Config {
+            repeat: Period::from_secs(600),
+            novelty: NoveltyConfig::default(),
+            level: LevelConfig::default(),
+            scan: ScanConfig::default(),
+        }
     }
 }
 
@@ -53,6 +63,7 @@ pub const COMPONENTS: &[Component] = &[
     Component { role: "detector", name: rules::NAME, does: "rules of rules.d: what is known to be bad, and how often" },
     Component { role: "detector", name: level::NAME, does: "a kind of line that is new at err or worse, or got worse" },
     Component { role: "detector", name: novelty::NAME, does: "a kind of line this host never logged before" },
+    Component { role: "detector", name: scan::NAME, does: "a client that tries many different things and is refused" },
 ];
 
 /// All detectors but the rules, which the panel holds itself because they can be replaced while running.
@@ -60,6 +71,7 @@ fn detectors(config: &Config) -> Vec<Box<dyn Detector>> {
     vec![
         Box::new(level::LevelDetector::new(&config.level, config.repeat)),
         Box::new(novelty::Novelty::new(&config.novelty)),
+        Box::new(scan::Scan::new(&config.scan, config.repeat)),
     ]
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::rules::RuleDetector;
-use super::{Config, Detector, RuleSet, Seen, View, detectors};
+use super::{Config, Detector, Mark, RuleSet, Seen, View, detectors};
 use crate::model::{Finding, Timestamp};
 
 /// Which detectors want every line of a kind. The pipeline keeps it with the kind and hands it back.
@@ -84,6 +84,11 @@ impl Detect {
         for (_, detector) in self.all_mut() {
             detector.settle(now, out);
         }
+    }
+
+    /// Lines of incidents that do not speak of whole kinds, since the last call.
+    pub fn take_marks(&mut self) -> Vec<Mark> {
+        self.all_mut().flat_map(|(_, detector)| detector.take_marks()).collect()
     }
 
     /// State that changed since the last call, for the transaction that moves the positions.

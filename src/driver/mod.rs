@@ -8,6 +8,7 @@ mod commit;
 mod crew;
 mod ending;
 mod model_loop;
+mod replay;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +26,7 @@ use crate::store::Store;
 
 pub use crew::Remake;
 pub use ending::RunError;
+pub use replay::{Cost, Replay, Step};
 
 use clock::Clock;
 use commit::Pending;

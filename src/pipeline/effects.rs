@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{Alert, Delivery, Fact, JudgeRequest, Judged, LineBlock, Position, SourceEvent, Timestamp};
-use crate::pipeline::Settings;
+use crate::pipeline::{Settings, Trace};
 
 /// Everything that can happen to the pipeline.
 pub enum Input<'a> {
@@ -36,6 +36,8 @@ pub struct Effects {
     pub notices: Vec<Notice>,
     /// An alert or a question waits: commit now, not within the second.
     pub urgent: bool,
+    /// What became of each line; empty unless [`super::Pipeline::on_event_time`].
+    pub trace: Trace,
 }
 
 impl Effects {

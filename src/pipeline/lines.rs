@@ -17,7 +17,7 @@ use super::clock::EventClock;
 use super::kinds::Answer;
 use super::silence::Voice;
 use super::twins::Heard;
-use super::{Effects, Pipeline};
+use super::{Effects, Passed, Pipeline};
 
 /// A line stamped this much before one that came earlier is late; syslog files are out of order by less.
 const LATE: Duration = Duration::from_secs(5);
@@ -55,7 +55,7 @@ struct Passing<'a> {
 }
 
 impl Pipeline {
-    pub(super) fn lines(&mut self, block: &LineBlock, now: Timestamp, out: &mut Effects) {
+    pub(super) fn lines(&mut self, block: &LineBlock, mut now: Timestamp, out: &mut Effects) -> Timestamp {
         let number = self.sources.len() as u32;
         // Out of the map while its lines pass: the plan borrows from the block, the rest from us.
         let mut source =
@@ -73,6 +73,8 @@ impl Pipeline {
             counts.truncated += u64::from(header.notes.truncated);
             counts.fallback += u64::from(header.notes.fallback);
             voice.line(header.time);
+            let now =
+                if self.tracing { self.advance(header.time, reference, &mut now, &mut findings, out) } else { now };
             let clock = match block.phase {
                 Phase::Learn => &mut source.learn_clock,
                 Phase::Live => &mut source.live_clock,
@@ -93,7 +95,12 @@ impl Pipeline {
             counts.repeated += u64::from(heard != Heard::First);
             if heard != Heard::Twin {
                 passing.heard = heard;
-                self.line(&passing, &block.origin, block.phase, now, &mut findings, out);
+                let index = self.line(&passing, &block.origin, block.phase, now, &mut findings, out);
+                if self.tracing {
+                    let passed = index.and_then(|index| self.passed(&passing, index));
+                    self.tell(std::mem::take(&mut findings), now, out);
+                    passed.into_iter().for_each(|passed| self.trace_line(passed, &mut out.trace));
+                }
             }
         }
         if block.phase == Phase::Live {
@@ -105,6 +112,8 @@ impl Pipeline {
             out.moved(position.clone());
         }
         self.sources.insert(Arc::clone(&block.origin.name), source);
+        out.trace.now = now;
+        now
     }
 
     /// Enters a block into the books: counts, and that its source spoke.
@@ -157,7 +166,7 @@ impl Pipeline {
         now: Timestamp,
         findings: &mut Vec<Finding>,
         out: &mut Effects,
-    ) {
+    ) -> Option<u32> {
         let Passing { header, time, host, span, heard } = passing;
         let level = header.level.unwrap_or_default();
         let mined = self.miner.mine(&header.message);
@@ -175,7 +184,7 @@ impl Pipeline {
         });
         let plain = plain.and_then(|kind| self.kinds.by_kind_mut(&kind));
         if plain.as_ref().is_some_and(|plain| plain.ruled) && mined.change.is_none() {
-            return;
+            return None;
         }
         let level_is_news = plain.is_some_and(|plain| {
             // One line, one question: about the kind that has its level.
@@ -197,12 +206,14 @@ impl Pipeline {
                 self.learned.oldest = Some(self.learned.oldest.map_or(*time, |oldest| oldest.min(*time)));
                 self.learned.newest = Some(self.learned.newest.map_or(*time, |newest| newest.max(*time)));
             }
+            // Inputs read one after the other each have their own time.
+            Phase::Live if self.tracing => self.event_time = *time,
             Phase::Live => self.event_time = self.event_time.max(*time),
         }
         if mined.change.is_some() {
             self.write_template(&mined, *time, out);
         }
-        let Some(state) = self.kinds.get_mut(touched.index) else { return };
+        let state = self.kinds.get_mut(touched.index)?;
 
         let begins = touched.new_kind || !state.began || mined.new_shape || mined.change.is_some();
         if begins || !state.interest.is_none() {
@@ -263,6 +274,50 @@ impl Pipeline {
         {
             self.ask(entries, now, out);
         }
+        Some(touched.index)
+    }
+
+    /// Moves `now` to the time of a line, and does what became due. One line cannot carry it past `limit`, when its log
+    /// was last written.
+    fn advance(
+        &mut self,
+        claimed: Option<Timestamp>,
+        limit: Timestamp,
+        now: &mut Timestamp,
+        findings: &mut Vec<Finding>,
+        out: &mut Effects,
+    ) -> Timestamp {
+        let time = match claimed {
+            Some(claimed) => claimed.min(limit.saturating_add(Duration::from_secs(300))),
+            None if *now == Timestamp::EPOCH => limit,
+            None => *now,
+        };
+        if time > *now {
+            let second = time.as_seconds() > now.as_seconds();
+            *now = time;
+            if second && !self.learning {
+                self.detect.settle(time, findings);
+                self.tell(std::mem::take(findings), time, out);
+                self.trace_marks(&mut out.trace);
+            }
+            if self.next_deadline().is_some_and(|deadline| deadline <= time) {
+                self.settle(time, out);
+            }
+        }
+        *now
+    }
+
+    /// The line as the trace shows it.
+    fn passed(&self, passing: &Passing<'_>, index: u32) -> Option<Passed> {
+        let state = self.kinds.get(index)?;
+        Some(Passed {
+            offset: passing.span.offset,
+            time: passing.time,
+            host: Arc::clone(passing.host),
+            kind: state.kind.clone(),
+            kind_id: state.id,
+            incident: None,
+        })
     }
 
     fn new_source(&self, origin: &Origin, number: u32) -> SourceState {

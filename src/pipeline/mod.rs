@@ -20,6 +20,7 @@ mod every_line;
 mod telling;
 mod troubles;
 mod restore;
+mod trace;
 mod explain;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 pub use effects::{Effects, Input, Learned, Notice};
 pub use explain::Explanation;
+pub use trace::{Marked, Passed, Told, Trace};
 
 use crate::batch::Batch;
 use crate::detect::{Detect, RuleSet};
@@ -111,6 +113,8 @@ pub struct Pipeline {
     draining: bool,
     /// Novelty and rates are suspended until the baseline is complete.
     learning: bool,
+    /// Logs are read as a whole: `now` is what their lines say, and each line is reported.
+    tracing: bool,
     learned: Learned,
     counters: Counters,
     /// When counters of kinds were last written.
@@ -187,6 +191,7 @@ impl Pipeline {
             judge_ready: false,
             draining: false,
             learning: true,
+            tracing: false,
             learned: Learned::default(),
             counters: Counters::default(),
             counters_at: Timestamp::EPOCH,
@@ -198,7 +203,10 @@ impl Pipeline {
     /// Takes one input and appends what should be done about it. `now` never runs backwards by more than clocks do.
     pub fn handle(&mut self, input: Input<'_>, now: Timestamp, out: &mut Effects) {
         match input {
-            Input::Lines(block) => self.lines(block, now, out),
+            Input::Lines(block) => {
+                let now = self.lines(block, now, out);
+                return self.settle(now, out);
+            }
             Input::Source(event) => self.source_event(event, now, out),
             Input::Learned => self.finish_learning(now, out),
             Input::Tick => {}
@@ -219,7 +227,8 @@ impl Pipeline {
 
     /// When `handle(Tick)` has something to do although nothing else happens.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let counters = self.kinds.any_dirty().then(|| self.counters_at.saturating_add(COUNTERS_EVERY));
+        let counters =
+            (self.kinds.any_dirty() && !self.tracing).then(|| self.counters_at.saturating_add(COUNTERS_EVERY));
         [
             self.batch.deadline(),
             self.judge.next_deadline(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Change, Delivery, DeliveryOutcome, Fact, Finding, Fingerprint, Incident, Timestamp};
 
-use super::{COUNTERS_EVERY, Effects, Notice, Pipeline};
+use super::{COUNTERS_EVERY, Effects, Notice, Pipeline, Told};
 
 impl Pipeline {
     /// Joins findings into incidents and tells the router; each touched incident is written once.
@@ -17,6 +17,10 @@ impl Pipeline {
             self.counters.findings += 1;
             let kept = finding.clone();
             let outcome = self.triage.take(finding, now);
+            if self.tracing {
+                let (incident, change) = (outcome.incident.id, outcome.change);
+                out.trace.told.push(Told { incident, change, finding: kept.clone() });
+            }
             if outcome.change == Change::AlreadyThere {
                 continue;
             }
@@ -69,6 +73,10 @@ impl Pipeline {
         out.deliver.extend(self.outbox.due(now));
         self.judge.tick(now);
         self.request(now, out);
+        if self.tracing {
+            // Nothing is kept of it.
+            return;
+        }
         let states = [("triage", self.triage.save()), ("route", self.router.save())];
         out.facts
             .extend(states.into_iter().filter_map(|(name, json)| Some(Fact::State { name: name.into(), json: json? })));

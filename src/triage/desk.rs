@@ -254,6 +254,18 @@ impl Triage {
         self.cases.get(&id).map(|case| &case.incident)
     }
 
+    /// The incident that speaks of all lines of a kind on a host, when one does. As in [`Triage::lines`].
+    pub fn speaks_of(&self, host: &Arc<str>, kind: KindId) -> Option<Fingerprint> {
+        let id = *self.by_kind.get(&(Arc::clone(host), kind))?;
+        self.cases.get(&id).filter(|case| case.group.as_deref().is_none_or(str::is_empty)).map(|_| id)
+    }
+
+    /// The incident that findings of `judged_by` about no single kind go to.
+    pub fn incident_of(&self, judged_by: &JudgedBy, host: &str, program: &str, group: &str) -> Fingerprint {
+        let own = join::fingerprint_of_group(judged_by, host, program, group);
+        self.by_alias.get(&own).copied().unwrap_or(own)
+    }
+
     /// A person wants no more alerts of it, until then or until it gets worse.
     pub fn mute(&mut self, id: Fingerprint, until: Option<Timestamp>) -> Option<Incident> {
         let case = self.cases.get_mut(&id)?;

@@ -19,13 +19,17 @@ const COPIES_APART: Duration = Duration::from_secs(5);
 pub(super) fn fingerprint(finding: &Finding) -> Fingerprint {
     match (&finding.judged_by, finding.template) {
         (JudgedBy::Rule(_), _) | (JudgedBy::Detector(_) | JudgedBy::Model(_), None) => {
-            let who = finding.judged_by.to_string();
-            Fingerprint::of(&[&who, &finding.host, &finding.program, &finding.group])
+            fingerprint_of_group(&finding.judged_by, &finding.host, &finding.program, &finding.group)
         }
         (JudgedBy::Detector(_) | JudgedBy::Model(_), Some(template)) => {
             Fingerprint::of(&["kind", &finding.host, &finding.program, &template.to_string()])
         }
     }
+}
+
+/// What findings that are about no single kind would be called.
+pub(super) fn fingerprint_of_group(judged_by: &JudgedBy, host: &str, program: &str, group: &str) -> Fingerprint {
+    Fingerprint::of(&[&judged_by.to_string(), host, program, group])
 }
 
 /// The incident that begins with `finding`.

@@ -7,6 +7,7 @@ mod operating;
 mod watch;
 mod chaos;
 mod deliver;
+mod eval;
 mod llm;
 mod gemini;
 mod gemini_failures;
