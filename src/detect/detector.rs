@@ -1,7 +1,9 @@
 //! The contract of a detector. Says when each method is called; holds no detector.
 
-use super::{Config, Mark, Seen};
-use crate::model::{Finding, Timestamp};
+use std::sync::Arc;
+
+use super::{Beat, Config, Horizon, Mark, MeterId, Minute, Seen};
+use crate::model::{Finding, KindId, Phase, Timestamp};
 
 /// One way to find something odd. A detector sees a kind when it is new or changes, and every line of a kind it wants.
 pub trait Detector: Send {
@@ -16,13 +18,46 @@ pub trait Detector: Send {
     /// One line of a wanted kind. Returns whether the lines after it are still wanted.
     fn line(&mut self, seen: &Seen<'_>, out: &mut Vec<Finding>) -> bool;
 
+    /// A rule that speaks (it has a severity) concerns this kind.
+    fn ruled(&mut self, _kind: KindId) {}
+
+    /// A line that moves the count of its kind or (at err or worse) its program on: the first in its second, or the one
+    /// that reaches `beat.limit`. For every kind, wanted or not, at most a few a meter and second: so keep it cheap. Taught
+    /// lines come too, until the baseline is complete.
+    fn beat(&mut self, _seen: &Seen<'_>, _beat: &mut Beat, _out: &mut Vec<Finding>) {}
+
+    /// The same for all lines of a source, copies of another source's lines included.
+    fn source_beat(&mut self, _host: &Arc<str>, _phase: Phase, _beat: &mut Beat, _out: &mut Vec<Finding>) {}
+
+    /// A minute of event time is over: everything that had a live line in it, and how many.
+    fn minute(&mut self, _minute: &Minute<'_>, _out: &mut Vec<Finding>) {}
+
+    /// Time passed without a line, maybe: what was written until the horizon was read. Only where logs are watched live.
+    fn quiet(&mut self, _horizon: &Horizon<'_>, _out: &mut Vec<Finding>) {}
+
+    /// When [`Detector::quiet`] has something to do although no line comes.
+    fn next_deadline(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// Faults that are over since the last call: the finding that opened the incident, with a reason that says so.
+    fn take_over(&mut self) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    /// The lines of meter `gone` belong to `into` from now on: its template was merged away.
+    fn merged(&mut self, _gone: MeterId, _into: MeterId) {}
+
     /// The baseline is complete.
     fn learned(&mut self, at: Timestamp, out: &mut Vec<Finding>);
 
     /// Says what was counted but not yet said and is due at `now` (event time). Cheap when nothing is due.
     fn settle(&mut self, now: Timestamp, out: &mut Vec<Finding>);
 
-    /// State to keep over a restart, when it changed since the last call.
+    /// The process is about to end: what `save` puts off is due with its next call.
+    fn closing(&mut self) {}
+
+    /// State to keep over a restart, when it changed since the last call. Meters keep their ids over a restart.
     fn save(&mut self) -> Option<String>;
 
     /// Takes back what `save` gave, of this or an earlier version. State that cannot be read is dropped, and said so.

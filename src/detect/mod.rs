@@ -11,11 +11,14 @@ pub mod rules;
 mod level;
 mod novelty;
 mod scan;
+mod silence;
 mod difference;
 mod news;
 mod pending;
 mod repeat;
 mod mark;
+mod tally;
+mod gaps;
 mod wave;
 mod recent;
 mod wording;
@@ -28,6 +31,8 @@ pub use panel::{Detect, Interest};
 pub use rules::{RuleFile, RuleProblem, RuleSet, RuleSpec};
 pub use scan::Config as ScanConfig;
 pub use seen::Seen;
+pub use silence::Config as SilenceConfig;
+pub use tally::{Beat, Closed, Counted, Horizon, MeterId, Meters, Minute, Of, Spoke};
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +49,7 @@ pub struct Config {
     pub novelty: NoveltyConfig,
     pub level: LevelConfig,
     pub scan: ScanConfig,
+    pub silence: SilenceConfig,
 }
 
 impl Default for Config {
@@ -53,6 +59,7 @@ impl Default for Config {
             novelty: NoveltyConfig::default(),
             level: LevelConfig::default(),
             scan: ScanConfig::default(),
+            silence: SilenceConfig::default(),
         }
     }
 }
@@ -64,6 +71,7 @@ pub const COMPONENTS: &[Component] = &[
     Component { role: "detector", name: level::NAME, does: "a kind of line that is new at err or worse, or got worse" },
     Component { role: "detector", name: novelty::NAME, does: "a kind of line this host never logged before" },
     Component { role: "detector", name: scan::NAME, does: "a client that tries many different things and is refused" },
+    Component { role: "detector", name: silence::NAME, does: "a recurring line, or a source, that stopped" },
 ];
 
 /// All detectors but the rules, which the panel holds itself because they can be replaced while running.
@@ -72,8 +80,11 @@ fn detectors(config: &Config) -> Vec<Box<dyn Detector>> {
         Box::new(level::LevelDetector::new(&config.level, config.repeat)),
         Box::new(novelty::Novelty::new(&config.novelty)),
         Box::new(scan::Scan::new(&config.scan, config.repeat)),
+        Box::new(silence::Silence::new(&config.silence)),
     ]
 }
 
+#[cfg(test)]
+mod script;
 #[cfg(test)]
 mod tests;

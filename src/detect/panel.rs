@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use super::rules::RuleDetector;
-use super::{Config, Detector, Mark, RuleSet, Seen, View, detectors};
-use crate::model::{Finding, Timestamp};
+use super::tally::Tally;
+use super::{Config, Counted, Detector, Horizon, Mark, MeterId, Meters, Minute, Of, RuleSet, Seen, View, detectors};
+use crate::model::{Finding, Kind, Level, Phase, Timestamp};
 
 /// Which detectors want every line of a kind. The pipeline keeps it with the kind and hands it back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -34,11 +35,13 @@ pub struct Detect {
     rules: RuleDetector,
     /// In the order of `COMPONENTS` (bits 1..).
     others: Vec<Box<dyn Detector>>,
+    /// How many lines of each kind, source and failing program.
+    tally: Tally,
 }
 
 impl Detect {
     pub fn new(config: &Config, rules: RuleSet) -> Detect {
-        Detect { rules: RuleDetector::new(rules, config.repeat), others: detectors(config) }
+        Detect { rules: RuleDetector::new(rules, config.repeat), others: detectors(config), tally: Tally::default() }
     }
 
     /// For a kind's first line in this run, a new shape of it, and its first line after the template generalized. Handles
@@ -46,9 +49,14 @@ impl Detect {
     pub fn begin(&mut self, seen: &Seen<'_>, out: &mut Vec<Finding>) -> Interest {
         let mut claimed = false;
         let mut interest = Interest::default();
+        let mut ruled = false;
         for (bit, detector) in self.all_mut() {
+            if ruled {
+                detector.ruled(seen.kind_id);
+            }
             let want = detector.begin(seen, claimed, out);
             claimed |= want.claim;
+            ruled |= bit == Interest::RULES && want.lines;
             // That a line is new or bad says nothing about what it is: only a rule does.
             if want.claim && bit == Interest::RULES {
                 interest.0 |= Interest::CLAIMED;
@@ -71,8 +79,91 @@ impl Detect {
         still
     }
 
+    /// Where lines of a kind are counted; ask once for each kind and keep it.
+    pub fn meters(&mut self, kind: &Kind) -> Meters {
+        let errors = match kind.level <= Level::Err {
+            true => self.tally.enroll(Of::Errors(Arc::clone(&kind.program)), Level::Err),
+            false => MeterId::NONE,
+        };
+        Meters { kind: self.tally.enroll(Of::Kind(kind.id()), kind.level), errors }
+    }
+
+    /// Where the lines of a source are counted; ask once for each source and keep it.
+    pub fn source(&mut self, name: &Arc<str>) -> MeterId {
+        self.tally.enroll(Of::Source(Arc::clone(name)), Level::Info)
+    }
+
+    /// Counts one line of a source, also when it is a copy of another source's. True when [`Detect::source_beat`] must be
+    /// told.
+    #[inline]
+    pub fn count_source(&mut self, source: MeterId, time: Timestamp, phase: Phase) -> bool {
+        let meters = Meters { kind: source, errors: MeterId::NONE };
+        self.tally.count(&Counted { meters, source, time, phase })
+    }
+
+    /// Tells all detectors of the line of a source that was just counted.
+    pub fn source_beat(&mut self, host: &Arc<str>, time: Timestamp, phase: Phase, out: &mut Vec<Finding>) {
+        let mut beats = self.tally.take_beats();
+        self.minutes(time, out);
+        for beat in &mut beats {
+            for (_, detector) in self.all_mut() {
+                detector.source_beat(host, phase, beat, out);
+            }
+        }
+        self.tally.shown(beats);
+    }
+
+    /// Counts one line that is no copy, by kind. For every line; a few instructions. True when [`Detect::beat`] must see it.
+    #[inline]
+    pub fn count(&mut self, line: &Counted) -> bool {
+        self.tally.count(line)
+    }
+
+    /// Shows the line just counted to all detectors.
+    pub fn beat(&mut self, seen: &Seen<'_>, out: &mut Vec<Finding>) {
+        let mut beats = self.tally.take_beats();
+        self.minutes(seen.time, out);
+        for beat in &mut beats {
+            for (_, detector) in self.all_mut() {
+                detector.beat(seen, beat, out);
+            }
+        }
+        self.tally.shown(beats);
+    }
+
+    /// The lines of `gone` belong to `into` from now on: their templates became one.
+    pub fn merged(&mut self, gone: &Kind, into: &Kind) {
+        let (Some(gone), into) = (self.tally.find(&Of::Kind(gone.id())), self.meters(into).kind) else { return };
+        for (_, detector) in self.all_mut() {
+            detector.merged(gone, into);
+        }
+    }
+
+    /// The baseline was complete before this process began.
+    pub fn goes_on(&mut self) {
+        self.tally.learned();
+    }
+
+    /// What was written until the horizon was read: silence may be judged.
+    pub fn quiet(&mut self, horizon: &Horizon<'_>, out: &mut Vec<Finding>) {
+        for (_, detector) in self.all_mut() {
+            detector.quiet(horizon, out);
+        }
+    }
+
+    /// When [`Detect::quiet`] has something to do although no line comes.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.others.iter().filter_map(|detector| detector.next_deadline()).min()
+    }
+
+    /// Faults that are over since the last call: each the finding that opened it, with a reason that says so.
+    pub fn take_over(&mut self) -> Vec<Finding> {
+        self.all_mut().flat_map(|(_, detector)| detector.take_over()).collect()
+    }
+
     /// The baseline is complete: news held back until now is said.
     pub fn learned(&mut self, at: Timestamp, out: &mut Vec<Finding>) {
+        self.tally.learned();
         for (_, detector) in self.all_mut() {
             detector.learned(at, out);
         }
@@ -81,6 +172,7 @@ impl Detect {
     /// Says what was counted but not yet said and is due at `now` (event time). Call it on ticks, and at the end of input
     /// with the largest time there is.
     pub fn settle(&mut self, now: Timestamp, out: &mut Vec<Finding>) {
+        self.minutes(now, out);
         for (_, detector) in self.all_mut() {
             detector.settle(now, out);
         }
@@ -93,22 +185,39 @@ impl Detect {
 
     /// State that changed since the last call, for the transaction that moves the positions.
     pub fn states(&mut self) -> Vec<(Arc<str>, String)> {
+        let tally = self.tally.save().map(|json| (Arc::from(format!("{STATE_PREFIX}{TALLY}")), json));
         self.all_mut()
             .filter_map(|(_, detector)| {
                 detector.save().map(|json| (Arc::from(format!("{STATE_PREFIX}{}", detector.name())), json))
             })
+            .chain(tally)
             .collect()
+    }
+
+    /// The process is about to end: the next [`Detect::states`] puts nothing off.
+    pub fn closing(&mut self) {
+        for (_, detector) in self.all_mut() {
+            detector.closing();
+        }
     }
 
     /// Takes back what [`Detect::states`] gave. Rows of others are left alone. Returns what could not be read, a
     /// sentence each; such a detector starts empty.
     pub fn restore(&mut self, states: &[(Arc<str>, String)]) -> Vec<String> {
+        let row = |name: &str| states.iter().find(|(key, _)| key.strip_prefix(STATE_PREFIX) == Some(name));
         let mut problems = Vec::new();
-        for (_, detector) in self.all_mut() {
-            let name = detector.name();
-            let row = states.iter().find(|(key, _)| key.strip_prefix(STATE_PREFIX) == Some(name));
-            if let Some(Err(error)) = row.map(|(_, json)| detector.restore(json)) {
+        let mut check = |name: &str, result: Result<(), String>| {
+            if let Err(error) = result {
                 problems.push(format!("state of detector {name} cannot be read and is dropped: {error}"));
+            }
+        };
+        // The others' rows speak of its meters.
+        if let Some((_, json)) = row(TALLY) {
+            check(TALLY, self.tally.restore(json));
+        }
+        for (_, detector) in self.all_mut() {
+            if let Some((_, json)) = row(detector.name()) {
+                check(detector.name(), detector.restore(json));
             }
         }
         problems
@@ -138,7 +247,16 @@ impl Detect {
 
     /// Keys and counters dropped for room since the start, for our own-loss counters.
     pub fn forgotten(&self) -> u64 {
-        self.rules.forgotten()
+        self.rules.forgotten() + self.tally.overflowed()
+    }
+
+    fn minutes(&mut self, now: Timestamp, out: &mut Vec<Finding>) {
+        while let Some((start, spoke)) = self.tally.take_minute(now) {
+            let minute = Minute { start, spoke: &spoke };
+            for (_, detector) in self.all_mut() {
+                detector.minute(&minute, out);
+            }
+        }
     }
 
     fn all_mut(&mut self) -> impl Iterator<Item = (u32, &mut dyn Detector)> {
@@ -152,3 +270,5 @@ impl Detect {
 
 /// In front of a detector's name in the state table.
 const STATE_PREFIX: &str = "detect/";
+/// Name of the tally's row.
+const TALLY: &str = "tally";

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::detect::Interest;
+use crate::detect::{Interest, Meters};
 use crate::model::{Evidence, Kind, KindId, KindRow, Level, Phase, TemplateId, Timestamp, Verdict, VerdictRow};
 
 /// Most kinds kept apart. Program names are log text, so somebody else decides how many there are: what comes beyond
@@ -26,6 +26,8 @@ pub struct KindState {
     /// Detectors have seen it in this process; false after a restart, so that they remember their flags again.
     pub began: bool,
     pub interest: Interest,
+    /// Where its lines are counted by time.
+    pub meters: Meters,
     /// A rule speaks for it: no model needs to be asked.
     pub ruled: bool,
     /// Somebody made a finding of it in this process: an incident may speak of it.
@@ -127,6 +129,7 @@ impl Kinds {
                     learned: row.learned,
                     began: false,
                     interest: Interest::default(),
+                    meters: Meters::default(),
                     ruled: false,
                     told: true,
                     answer: Answer::None,
@@ -177,6 +180,7 @@ impl Kinds {
                         learned: phase == Phase::Learn,
                         began: false,
                         interest: Interest::default(),
+                        meters: Meters::default(),
                         ruled: false,
                         told: true,
                         answer: Answer::None,
@@ -200,14 +204,16 @@ impl Kinds {
         Touched { index, new_kind: found.is_none(), new_template, known_level }
     }
 
-    /// The lines of `gone` belong to `into` from now on: its kinds are known there already.
-    pub fn merge(&mut self, gone: TemplateId, into: TemplateId) {
+    /// The lines of `gone` belong to `into` from now on: its kinds are known there already. Returns each kind that is
+    /// gone with the one in its place.
+    pub fn merge(&mut self, gone: TemplateId, into: TemplateId) -> Vec<(Kind, Kind)> {
         let moved: Vec<(Kind, bool, Timestamp)> = self
             .states
             .iter()
             .filter(|state| state.kind.template == gone)
             .map(|state| (Kind { template: into, ..state.kind.clone() }, state.learned, state.first_seen))
             .collect();
+        let pairs = moved.iter().map(|(kind, _, _)| (Kind { template: gone, ..kind.clone() }, kind.clone())).collect();
         for (kind, learned, first_seen) in moved {
             let phase = if learned { Phase::Learn } else { Phase::Live };
             let touched = self.touch(&kind.program, kind.level, into, first_seen, phase);
@@ -215,6 +221,7 @@ impl Kinds {
                 state.count = state.count.saturating_sub(1);
             }
         }
+        pairs
     }
 
     pub fn get(&self, index: u32) -> Option<&KindState> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::detect::Seen;
+use crate::detect::{Counted, Horizon, MeterId, Seen};
 use crate::mine::{Change, Mined};
 use crate::model::{
     Evidence, Fact, Finding, Header, Kind, Level, LineBlock, LineSpan, Origin, Phase, Place, SourceCounts, TemplateRow,
@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::parse::{Format, Plan};
 
-use super::clock::EventClock;
+use super::clock::{EventClock, Pace};
 use super::kinds::Answer;
 use super::silence::Voice;
 use super::twins::Heard;
@@ -26,6 +26,9 @@ const LATE: Duration = Duration::from_secs(5);
 pub struct SourceState {
     /// Small number for the twin table.
     number: u32,
+    /// Where its lines are counted by time.
+    meter: MeterId,
+    pace: Pace,
     plan: Plan,
     /// Learning and live lines of one source interleave: each has its own time.
     learn_clock: EventClock,
@@ -52,6 +55,7 @@ struct Passing<'a> {
     host: &'a Arc<str>,
     span: LineSpan,
     heard: Heard,
+    source: MeterId,
 }
 
 impl Pipeline {
@@ -87,12 +91,16 @@ impl Pipeline {
                 None if Arc::ptr_eq(&source.host, &self.context.host) => {}
                 Some(_) | None => source.host = Arc::clone(&self.context.host),
             }
-            let mut passing = Passing { header, time, host: &source.host, span, heard: Heard::First };
+            let mut passing =
+                Passing { header, time, host: &source.host, span, heard: Heard::First, source: source.meter };
             let Some(heard) = self.heard(&passing, source.number, block.phase) else {
                 self.counters.own += 1;
                 continue;
             };
             counts.repeated += u64::from(heard != Heard::First);
+            if self.detect.count_source(source.meter, time, block.phase) {
+                self.detect.source_beat(&source.host, time, block.phase, &mut findings);
+            }
             if heard != Heard::Twin {
                 passing.heard = heard;
                 let index = self.line(&passing, &block.origin, block.phase, now, &mut findings, out);
@@ -105,6 +113,7 @@ impl Pipeline {
         }
         if block.phase == Phase::Live {
             self.detect.settle(self.event_time, &mut findings);
+            source.pace.block(source.live_clock.last(), now);
         }
         self.tell(findings, now, out);
         self.account(block, counts, voice, now, out);
@@ -167,14 +176,15 @@ impl Pipeline {
         findings: &mut Vec<Finding>,
         out: &mut Effects,
     ) -> Option<u32> {
-        let Passing { header, time, host, span, heard } = passing;
+        let Passing { header, time, host, span, heard, source } = passing;
         let level = header.level.unwrap_or_default();
         let mined = self.miner.mine(&header.message);
         if let Some(Change::Merged { gone }) = mined.change {
-            self.kinds.merge(gone, mined.template);
+            let mut pairs = self.kinds.merge(gone, mined.template);
             for merge in self.miner.further_merges() {
-                self.kinds.merge(merge.gone, merge.into);
+                pairs.extend(self.kinds.merge(merge.gone, merge.into));
             }
+            pairs.iter().for_each(|(gone, into)| self.detect.merged(gone, into));
         }
         // The copy without a level was counted already; this one adds how bad it is, unless a rule knew that.
         let plain = (*heard == Heard::Leveled).then(|| Kind {
@@ -216,7 +226,11 @@ impl Pipeline {
         let state = self.kinds.get_mut(touched.index)?;
 
         let begins = touched.new_kind || !state.began || mined.new_shape || mined.change.is_some();
-        if begins || !state.interest.is_none() {
+        if !state.began {
+            state.meters = self.detect.meters(&state.kind);
+        }
+        let beat = self.detect.count(&Counted { meters: state.meters, source: *source, time: *time, phase });
+        if begins || beat || !state.interest.is_none() {
             let nearest = if touched.new_template { self.miner.nearest(&header.message) } else { None };
             let seen = Seen {
                 kind: &state.kind,
@@ -240,8 +254,11 @@ impl Pipeline {
             if begins {
                 state.interest = self.detect.begin(&seen, findings);
                 state.began = true;
-            } else {
+            } else if !state.interest.is_none() {
                 state.interest = self.detect.line(state.interest, &seen, findings);
+            }
+            if beat {
+                self.detect.beat(&seen, findings);
             }
             state.ruled |= state.interest.claimed();
             state.told |= findings.len() > before;
@@ -320,10 +337,30 @@ impl Pipeline {
         })
     }
 
-    fn new_source(&self, origin: &Origin, number: u32) -> SourceState {
+    /// When silence may be judged next.
+    pub(super) fn listen_at(&self) -> Option<Timestamp> {
+        let deadline = self.detect.next_deadline().filter(|_| !self.learning)?;
+        Some(deadline.saturating_add(Pace::DELAY))
+    }
+
+    /// Judges silence, when it is time to: no line may come that would do it.
+    pub(super) fn listen(&mut self, now: Timestamp, out: &mut Effects) {
+        // Old logs are read one after another: none is silent because another one is read.
+        if self.tracing || self.listen_at().is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        let sources: Vec<_> = self.sources.values().map(|source| (source.meter, source.pace.read_until(now))).collect();
+        let mut findings = Vec::new();
+        self.detect.quiet(&Horizon { now: now.saturating_sub(Pace::DELAY), sources: &sources }, &mut findings);
+        self.tell(findings, now, out);
+    }
+
+    fn new_source(&mut self, origin: &Origin, number: u32) -> SourceState {
         let forced = origin.format.as_deref().and_then(|name| Format::from_config(name).ok().flatten());
         SourceState {
             number,
+            meter: self.detect.source(&origin.name),
+            pace: Pace::default(),
             plan: Plan::new(origin.medium, forced),
             learn_clock: EventClock::default(),
             live_clock: EventClock::default(),

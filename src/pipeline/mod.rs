@@ -219,6 +219,7 @@ impl Pipeline {
                 self.draining = true;
                 let entries = self.batch.flush();
                 self.ask(entries, now, out);
+                self.detect.closing();
                 self.write_counters(now, out);
             }
         }
@@ -236,6 +237,7 @@ impl Pipeline {
             self.router.next_deadline(),
             self.outbox.next_deadline(),
             self.silence.next_deadline().filter(|_| !self.learning),
+            self.listen_at(),
             counters,
         ]
         .into_iter()

@@ -49,6 +49,9 @@ impl Pipeline {
         if let Ok(json) = serde_json::to_string(&self.own_pids) {
             out.facts.push(Fact::State { name: "pids".into(), json });
         }
+        if !self.learning {
+            self.detect.goes_on();
+        }
         let mut findings = Vec::new();
         for held in held {
             self.held_back(held, &mut findings, out);

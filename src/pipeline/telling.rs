@@ -57,6 +57,8 @@ impl Pipeline {
         for silent in self.silence.look(now) {
             self.source_heard(silent, now, out);
         }
+        self.listen(now, out);
+        self.hush(now, out);
         for incident in self.triage.tick(now) {
             self.router.incident(&incident, Change::Quieted, now);
             out.facts.push(Fact::Incident(Box::new(incident)));
@@ -82,6 +84,15 @@ impl Pipeline {
             .extend(states.into_iter().filter_map(|(name, json)| Some(Fact::State { name: name.into(), json: json? })));
         if self.kinds.any_dirty() && now >= self.counters_at.saturating_add(COUNTERS_EVERY) {
             self.write_counters(now, out);
+        }
+    }
+
+    /// Incidents whose fault is over become quiet at once, with the reason.
+    fn hush(&mut self, now: Timestamp, out: &mut Effects) {
+        for finding in self.detect.take_over() {
+            if let Some(incident) = self.triage.over(&finding, now) {
+                self.moved_on(incident, Change::Quieted, now, out);
+            }
         }
     }
 

@@ -266,6 +266,28 @@ impl Triage {
         self.by_alias.get(&own).copied().unwrap_or(own)
     }
 
+    /// The fault that `finding` opened an incident about is over (a silent kind speaks again): the incident is quiet, with
+    /// the finding's reason. `None` when it is quiet already, muted, or somebody else's too.
+    pub fn over(&mut self, finding: &Finding, now: Timestamp) -> Option<Incident> {
+        let id = self.find(finding, join::fingerprint(finding))?;
+        let case = self.cases.get_mut(&id)?;
+        let open = match case.incident.state {
+            IncidentState::New | IncidentState::Ongoing | IncidentState::Escalating | IncidentState::Regressed => true,
+            IncidentState::Quiet | IncidentState::Muted => false,
+        };
+        if !open || case.incident.judged_by != finding.judged_by {
+            return None;
+        }
+        case.incident.state = IncidentState::Quiet;
+        case.incident.reason = join::one_line(&finding.reason);
+        case.incident.last_seen = case.incident.last_seen.max(finding.last_seen);
+        case.touched = now;
+        let incident = case.incident.clone();
+        self.dirty = true;
+        self.schedule(id);
+        Some(incident)
+    }
+
     /// A person wants no more alerts of it, until then or until it gets worse.
     pub fn mute(&mut self, id: Fingerprint, until: Option<Timestamp>) -> Option<Incident> {
         let case = self.cases.get_mut(&id)?;

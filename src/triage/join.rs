@@ -166,6 +166,6 @@ fn push_line(reason: &mut String, line: &str) {
     }
 }
 
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     clip(text, MAX_REASON_BYTES / 2).replace(['\n', '\r'], " ")
 }
