@@ -74,6 +74,7 @@ impl Default for Config {
 pub struct Sources {
     pub files: Vec<FilesConfig>,
     pub journald: Vec<source::JournalConfig>,
+    pub syslog: Vec<source::SyslogConfig>,
 }
 
 /// `[incidents]`: the life of an incident.
@@ -101,7 +102,7 @@ impl Sources {
             // systemd keeps it for root on every host (file-hierarchy(7)): no mistake of anybody to warn about.
             logs.exclude.push(Pattern::path(Path::new("/var/log/private")));
         }
-        Sources { files: vec![logs], journald: vec![source::JournalConfig::default()] }
+        Sources { files: vec![logs], journald: vec![source::JournalConfig::default()], syslog: Vec::new() }
     }
 
     /// Files, directories and patterns as typed on a command line, and nothing else.
@@ -120,11 +121,12 @@ impl Sources {
                 absolute.display().to_string().parse()
             })
             .collect::<Result<Vec<Pattern>, String>>()?;
-        Ok(Sources { files: if include.is_empty() { Vec::new() } else { vec![files(include)] }, journald: Vec::new() })
+        let files = if include.is_empty() { Vec::new() } else { vec![files(include)] };
+        Ok(Sources { files, ..Sources::default() })
     }
 
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.journald.is_empty()
+        self.files.is_empty() && self.journald.is_empty() && self.syslog.is_empty()
     }
 }
 
@@ -204,6 +206,7 @@ impl Config {
             lines.push(format!("files {}", patterns.join(", ")));
         }
         lines.extend(sources.journald.iter().map(|_| "the journal".to_owned()));
+        lines.extend(sources.syslog.iter().map(|syslog| format!("syslog on {}", syslog.listen)));
         lines.push(match self.judge.mode {
             judge::Mode::Off => "no model is asked".to_owned(),
             judge::Mode::Templates | judge::Mode::Lines => {
@@ -240,6 +243,16 @@ impl Config {
                     format!("sources.files[{at}].include"),
                     "missing key `include`: nothing would be watched; write it like include = [\"/var/log/**/*.log\"]",
                 ));
+            }
+        }
+        let files = self.sources.files.iter().enumerate().map(|(at, files)| ("files", at, &files.format));
+        let syslog = self.sources.syslog.iter().enumerate().map(|(at, syslog)| ("syslog", at, &syslog.format));
+        for (kind, at, format) in files.chain(syslog) {
+            if let Some(name) = format
+                && let Err(message) = parse::Format::from_config(name)
+            {
+                let key = format!("sources.{kind}[{at}].format");
+                problems.push(read::problem(file, text, place_of(text, name), key, &message));
             }
         }
         if self.state_dir.as_os_str().is_empty() {

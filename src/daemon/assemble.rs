@@ -14,7 +14,7 @@ use crate::llm::Client;
 use crate::model::SecretRef;
 use crate::pipeline::{Effects, Pipeline, Settings};
 use crate::redact::Redactor;
-use crate::source::{Files, Journal, Limits, Source, Stdin};
+use crate::source::{Files, Journal, Limits, Source, Stdin, Syslog};
 use crate::store::{Store, StoreError};
 
 use super::Options;
@@ -218,6 +218,9 @@ fn sources(config: &Config, stdin: bool) -> Vec<Box<dyn Source>> {
     }
     for journal in watched.journald {
         sources.push(Box::new(Journal::new(journal)));
+    }
+    for syslog in watched.syslog {
+        sources.push(Box::new(Syslog::new(syslog)));
     }
     if stdin {
         sources.push(Box::new(Stdin::new(None)));

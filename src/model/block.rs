@@ -7,7 +7,7 @@ use super::{Position, Timestamp};
 /// What a source says of one stream; shared by all its blocks.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Origin {
-    /// What a person calls it: the path, `journal`, `stdin`.
+    /// What a person calls it: the path, `journal`, `syslog/10.0.0.7`, `stdin`.
     pub name: Arc<str>,
     pub medium: Medium,
     /// `format =` of the config; `None` lets the parser vote.
@@ -22,6 +22,8 @@ pub enum Medium {
     File,
     /// Lines are journald JSON objects, one an entry.
     Journal,
+    /// One sender of syslog messages; the origin is `syslog/ADDRESS`, or `syslog/local` for programs of this host.
+    Syslog,
     Stdin,
 }
 

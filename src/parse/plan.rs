@@ -68,7 +68,7 @@ impl Plan {
     pub fn new(medium: Medium, forced: Option<Format>) -> Plan {
         let forced = match medium {
             Medium::Journal => Some(Format::JournalJson),
-            Medium::File | Medium::Stdin => forced,
+            Medium::File | Medium::Syslog | Medium::Stdin => forced,
         };
         Plan::with(forced, false)
     }

@@ -8,8 +8,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::detect::{Counted, Horizon, MeterId, Seen};
 use crate::mine::{Change, Mined};
 use crate::model::{
-    Evidence, Fact, Finding, Header, Kind, Level, LineBlock, LineSpan, Origin, Phase, Place, SourceCounts, TemplateRow,
-    Timestamp,
+    Evidence, Fact, Finding, Header, Kind, Level, LineBlock, LineSpan, Medium, Origin, Phase, Place, SourceCounts,
+    TemplateRow, Timestamp,
 };
 use crate::parse::{Format, Plan};
 
@@ -33,6 +33,8 @@ pub struct SourceState {
     /// Learning and live lines of one source interleave: each has its own time.
     learn_clock: EventClock,
     live_clock: EventClock,
+    /// Whose lines they are that name no host: ours, or of the peer that sent them.
+    own_host: Arc<str>,
     /// The host of its last line: it is nearly always the same.
     host: Arc<str>,
 }
@@ -87,9 +89,9 @@ impl Pipeline {
             counts.late += u64::from(header.time.is_some_and(|stamp| time.since(stamp) > LATE));
             match &header.host {
                 Some(host) if **host == *source.host => {}
-                Some(host) if **host != *self.context.host => source.host = Arc::from(&**host),
-                None if Arc::ptr_eq(&source.host, &self.context.host) => {}
-                Some(_) | None => source.host = Arc::clone(&self.context.host),
+                Some(host) if **host != *source.own_host => source.host = Arc::from(&**host),
+                None if Arc::ptr_eq(&source.host, &source.own_host) => {}
+                Some(_) | None => source.host = Arc::clone(&source.own_host),
             }
             let mut passing =
                 Passing { header, time, host: &source.host, span, heard: Heard::First, source: source.meter };
@@ -357,6 +359,10 @@ impl Pipeline {
 
     fn new_source(&mut self, origin: &Origin, number: u32) -> SourceState {
         let forced = origin.format.as_deref().and_then(|name| Format::from_config(name).ok().flatten());
+        let own_host = match origin.medium {
+            Medium::Syslog => peer_host(&origin.name).map_or_else(|| Arc::clone(&self.context.host), Arc::from),
+            Medium::File | Medium::Journal | Medium::Stdin => Arc::clone(&self.context.host),
+        };
         SourceState {
             number,
             meter: self.detect.source(&origin.name),
@@ -364,7 +370,8 @@ impl Pipeline {
             plan: Plan::new(origin.medium, forced),
             learn_clock: EventClock::default(),
             live_clock: EventClock::default(),
-            host: Arc::clone(&self.context.host),
+            host: Arc::clone(&own_host),
+            own_host,
         }
     }
 
@@ -394,4 +401,11 @@ impl Pipeline {
             }));
         }
     }
+}
+
+/// The address in `syslog/10.0.0.7`, unless it is one of ours.
+fn peer_host(origin: &str) -> Option<&str> {
+    let address = origin.strip_prefix("syslog/")?;
+    let is_ours = address == "local" || address.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    (!is_ours).then_some(address)
 }

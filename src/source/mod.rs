@@ -6,6 +6,7 @@ mod split;
 mod decompress;
 mod files;
 mod journal;
+mod syslog;
 mod stdin;
 
 pub use decompress::Packing;
@@ -15,16 +16,17 @@ pub use outlet::{Closed, FromSource, Outlet, Pulse};
 pub use read_from::ReadFrom;
 pub use split::{MAX_BLOCK_BYTES, MAX_LINE_BYTES, Splitter};
 pub use stdin::Stdin;
+pub use syslog::{Listen, Syslog, SyslogConfig};
 
 use crate::model::Position;
 use crate::registry::Component;
 
 /// The sources there are.
-pub const COMPONENTS: &[Component] = &[Files::COMPONENT, Journal::COMPONENT, Stdin::COMPONENT];
+pub const COMPONENTS: &[Component] = &[Files::COMPONENT, Journal::COMPONENT, Syslog::COMPONENT, Stdin::COMPONENT];
 
 /// Something that lines come from. One file and one registry line each.
 pub trait Source: Send {
-    /// `files`, `journal` or `stdin`.
+    /// `files`, `journal`, `syslog` or `stdin`.
     fn name(&self) -> &'static str;
 
     /// Fixes where every stream stands, before READY: known positions are resumed; with `read_from = "end"` what is

@@ -61,6 +61,22 @@ impl Outlet {
         self.send(FromSource::Event(event))
     }
 
+    /// Like [`Outlet::lines`], also while the daemon drains: for sources whose lines cannot be read again.
+    ///
+    /// # Errors
+    /// [`Closed`] when nobody listens any more.
+    pub fn last_lines(&self, block: LineBlock) -> Result<(), Closed> {
+        self.push(FromSource::Lines(block))
+    }
+
+    /// Like [`Outlet::event`], also while the daemon drains.
+    ///
+    /// # Errors
+    /// [`Closed`] when nobody listens any more.
+    pub fn last_event(&self, event: SourceEvent) -> Result<(), Closed> {
+        self.push(FromSource::Event(event))
+    }
+
     /// True once the source should return.
     pub fn stopped(&self) -> bool {
         self.stop.is_cancelled() || self.sender.is_closed()
@@ -89,6 +105,10 @@ impl Outlet {
         if self.stop.is_cancelled() {
             return Err(Closed);
         }
+        self.push(message)
+    }
+
+    fn push(&self, message: FromSource) -> Result<(), Closed> {
         self.beat();
         let message = match self.sender.try_send(message) {
             Ok(()) => return Ok(()),
