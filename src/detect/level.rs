@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::news::News;
 use super::recent::Recent;
 use super::repeat::{Repeat, Report};
+use super::substance::{self, Substance};
 use super::wording::{self, Claim};
 use super::{Detector, Seen, View, Want};
-use crate::model::{Category, Finding, JudgedBy, KindId, Level, Period, Severity, Timestamp};
+use crate::model::{Category, Finding, JudgedBy, KindId, Level, Period, Phase, Severity, Timestamp};
 
 pub const NAME: &str = "level";
 
@@ -59,7 +60,14 @@ impl LevelDetector {
     /// Severity and reason when the level of this kind is news, whatever the phase.
     fn judge(&self, seen: &Seen<'_>) -> Option<(Severity, String)> {
         let level = seen.kind.level;
-        let severity = if level <= self.config.high_at { Severity::High } else { Severity::Medium };
+        let (severity, but) = match substance::of(seen.template_text) {
+            Substance::Event if level <= self.config.high_at => (Severity::High, ""),
+            Substance::Event => (Severity::Medium, ""),
+            Substance::Detail => {
+                (Severity::Low, ", but it only states a value: the lines around it tell what happened")
+            }
+            Substance::Request => (Severity::Low, ", but it only refuses what was asked for"),
+        };
         match seen.known_level {
             _ if !self.config.enabled || !seen.new_kind || level > self.config.medium_at.max(Level::Warning) => None,
             Some(known) if level < known => Some((
@@ -68,7 +76,7 @@ impl LevelDetector {
             )),
             Some(_) => None,
             None if level <= self.config.medium_at => {
-                Some((severity, format!("first line of this kind ever, and the program logs it at level {level}")))
+                Some((severity, format!("first line of this kind ever, and the program logs it at level {level}{but}")))
             }
             None => None,
         }
@@ -96,8 +104,13 @@ impl Detector for LevelDetector {
             None => format!("New kind of {} line from {program}", seen.kind.level),
         };
         let finding = wording::finding(seen, wording::once(seen), claim(proposed, title, reason, String::new()));
-        let lines = self.news.say(seen, finding, out);
-        Want { lines, claim: true }
+        // A detail is never news by itself, and does not stand in the way of what is.
+        if proposed > Severity::Low {
+            return Want { lines: self.news.say(seen, finding, out), claim: true };
+        }
+        let said = self.news.learned() && seen.phase == Phase::Live;
+        out.extend(said.then_some(finding));
+        Want { lines: false, claim: said }
     }
 
     fn line(&mut self, seen: &Seen<'_>, out: &mut Vec<Finding>) -> bool {

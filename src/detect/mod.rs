@@ -12,7 +12,9 @@ mod level;
 mod novelty;
 mod scan;
 mod silence;
+mod sessions;
 mod difference;
+mod substance;
 mod news;
 mod pending;
 mod repeat;
@@ -33,6 +35,7 @@ pub use scan::Config as ScanConfig;
 pub use seen::Seen;
 pub use silence::Config as SilenceConfig;
 pub use tally::{Beat, Closed, Counted, Horizon, MeterId, Meters, Minute, Of, Spoke};
+pub use sessions::Config as SessionsConfig;
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +53,7 @@ pub struct Config {
     pub level: LevelConfig,
     pub scan: ScanConfig,
     pub silence: SilenceConfig,
+    pub sessions: SessionsConfig,
 }
 
 impl Default for Config {
@@ -60,6 +64,7 @@ impl Default for Config {
             level: LevelConfig::default(),
             scan: ScanConfig::default(),
             silence: SilenceConfig::default(),
+            sessions: SessionsConfig::default(),
         }
     }
 }
@@ -72,6 +77,11 @@ pub const COMPONENTS: &[Component] = &[
     Component { role: "detector", name: novelty::NAME, does: "a kind of line this host never logged before" },
     Component { role: "detector", name: scan::NAME, does: "a client that tries many different things and is refused" },
     Component { role: "detector", name: silence::NAME, does: "a recurring line, or a source, that stopped" },
+    Component {
+        role: "detector",
+        name: sessions::NAME,
+        does: "a session (block, request, job) that does not go like the others",
+    },
 ];
 
 /// All detectors but the rules, which the panel holds itself because they can be replaced while running.
@@ -81,6 +91,7 @@ fn detectors(config: &Config) -> Vec<Box<dyn Detector>> {
         Box::new(novelty::Novelty::new(&config.novelty)),
         Box::new(scan::Scan::new(&config.scan, config.repeat)),
         Box::new(silence::Silence::new(&config.silence)),
+        Box::new(sessions::Sessions::new(&config.sessions, config.repeat)),
     ]
 }
 

@@ -25,7 +25,7 @@ fn shipped(confidence_threshold: f32, finding: &Finding) -> Severity {
         JudgedBy::Rule(_) => finding.proposed,
         JudgedBy::Detector(name) if **name == *SELF_DETECTOR => finding.proposed,
         // A merely new kind of line is low; the level its writer gave it can lift it, not to the top.
-        JudgedBy::Detector(name) if matches!(&**name, "novelty" | "level") => {
+        JudgedBy::Detector(name) if **name == *"novelty" => {
             finding.proposed.max(by_level(finding.level)).min(Severity::High)
         }
         JudgedBy::Detector(_) => finding.proposed.min(Severity::High),
