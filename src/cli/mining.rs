@@ -5,18 +5,26 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io::{self, Read};
 
-use crate::mine::{self, Change, Health, Miner};
-use crate::model::{LineSpan, TemplateId};
+use crate::mine::{self, Change, Health, Miner, Prepared, PreparedLine, Tails};
+use crate::model::{Header, LineSpan, TemplateId, Timestamp};
 use crate::parse::{Context, Plan};
 use crate::source::{MAX_BLOCK_BYTES, MAX_LINE_BYTES, Splitter};
 
 use super::inputs::Opened;
 
+/// Shapes of tails remembered at most.
+const MAX_TAILS: usize = 65_536;
+
 /// Lines become counted templates.
 pub struct Mining {
     miner: Miner,
     context: Context,
-    counts: HashMap<TemplateId, Count, BuildHasherDefault<Spread>>,
+    prepared: Prepared,
+    /// Where in `counted` the lines of a tail go.
+    tails: Tails,
+    /// Every template a line had, also those that are part of another one by now.
+    counted: Vec<(TemplateId, Count)>,
+    places: HashMap<TemplateId, u32, BuildHasherDefault<Spread>>,
     totals: Totals,
     merged: bool,
 }
@@ -46,7 +54,10 @@ impl Mining {
         Mining {
             miner: Miner::new(config, seed),
             context,
-            counts: HashMap::default(),
+            prepared: Prepared::new(seed),
+            tails: Tails::new(MAX_TAILS, seed),
+            counted: Vec::new(),
+            places: HashMap::default(),
             totals: Totals::default(),
             merged: false,
         }
@@ -60,7 +71,7 @@ impl Mining {
     pub fn read(
         &mut self,
         opened: Opened,
-        now: crate::model::Timestamp,
+        now: Timestamp,
         mut each: impl FnMut(u64, TemplateId) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut plan = Plan::new(opened.medium, None);
@@ -68,7 +79,6 @@ impl Mining {
         let mut input = opened.bytes;
         let mut splitter = Splitter::new(MAX_LINE_BYTES, MAX_BLOCK_BYTES, 0, false);
         let mut buffer = vec![0; MAX_BLOCK_BYTES];
-        let mut spans = Vec::new();
         loop {
             let length = match input.read(&mut buffer) {
                 Ok(length) => length,
@@ -79,9 +89,9 @@ impl Mining {
             self.totals.bytes += length as u64;
             while !read.is_empty() {
                 // Whole lines need no copy: the splitter gets the ends of a read, and lines longer than one.
-                let used = if splitter.at_line_start() { whole_lines(read, &mut spans) } else { 0 };
+                let used =
+                    if splitter.at_line_start() { self.whole(&mut plan, read, reference, &mut each)? } else { 0 };
                 if used > 0 {
-                    self.block(&mut plan, read, &spans, reference, &mut each)?;
                     read = read.get(used..).unwrap_or_default();
                     continue;
                 }
@@ -104,30 +114,104 @@ impl Mining {
         Ok(())
     }
 
+    /// Takes the whole lines in front, and returns how many bytes they were.
+    fn whole(
+        &mut self,
+        plan: &mut Plan,
+        read: &[u8],
+        reference: Timestamp,
+        each: &mut impl FnMut(u64, TemplateId) -> io::Result<()>,
+    ) -> io::Result<usize> {
+        let mut locator = plan.locator();
+        // Out of us while its lines pass.
+        let mut prepared = std::mem::replace(&mut self.prepared, Prepared::new(0));
+        let used = prepared.read(read, |line| locator.tail_at(line));
+        let outcome = self.apply(&prepared, plan, read, reference, each);
+        self.prepared = prepared;
+        outcome.map(|()| used)
+    }
+
+    /// Takes the lines of a block, in their order.
+    fn apply(
+        &mut self,
+        prepared: &Prepared,
+        plan: &mut Plan,
+        read: &[u8],
+        reference: Timestamp,
+        each: &mut impl FnMut(u64, TemplateId) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let text = |line: &PreparedLine| read.get(line.start as usize..line.end as usize).unwrap_or_default();
+        plan.prime(prepared.lines().iter().map(text), reference, &self.context);
+        for line in prepared.lines() {
+            let bytes = text(line);
+            let front = plan.front(bytes, reference);
+            let shape = match front {
+                Some(front) if front.end == line.tail_at as usize => line.shape,
+                Some(front) => prepared.shape(read, line, front.end),
+                None => None,
+            };
+            let known = front.zip(shape);
+            if let Some((front, shape)) = known
+                && let Some(place) = self.tails.get(shape, front.context)
+                && let Some((id, count)) = self.counted.get_mut(place as usize)
+            {
+                plan.count_known();
+                self.totals.lines += 1;
+                count.lines += 1;
+                count.last = self.totals.lines;
+                each(self.totals.lines, *id)?;
+                continue;
+            }
+            let header = plan.parse(bytes, reference, &self.context);
+            let place = self.line(&header, each)?;
+            if let Some((front, shape)) = known
+                && plan.reads_by_shape(bytes, &front, &header)
+            {
+                self.tails.put(shape, front.context, place);
+            }
+        }
+        Ok(())
+    }
+
     fn block(
         &mut self,
         plan: &mut Plan,
         bytes: &[u8],
         spans: &[LineSpan],
-        reference: crate::model::Timestamp,
+        reference: Timestamp,
         each: &mut impl FnMut(u64, TemplateId) -> io::Result<()>,
     ) -> io::Result<()> {
         let text = |span: &LineSpan| bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
         plan.prime(spans.iter().map(text), reference, &self.context);
         for span in spans {
             let header = plan.parse(text(span), reference, &self.context);
-            self.totals.lossy += u64::from(header.notes.lossy);
             self.totals.cut += u64::from(span.truncated);
-            self.totals.lines += 1;
-            let mined = self.miner.mine(&header.message);
-            self.merged |= matches!(mined.change, Some(Change::Merged { .. }));
-            let number = self.totals.lines;
-            let count = self.counts.entry(mined.template).or_insert(Count { lines: 0, first: number, last: number });
-            count.lines += 1;
-            count.last = number;
-            each(number, mined.template)?;
+            self.line(&header, each)?;
         }
         Ok(())
+    }
+
+    /// Mines and counts a line, and returns the place of its template in `counted`.
+    fn line(
+        &mut self,
+        header: &Header<'_>,
+        each: &mut impl FnMut(u64, TemplateId) -> io::Result<()>,
+    ) -> io::Result<u32> {
+        self.totals.lossy += u64::from(header.notes.lossy);
+        self.totals.lines += 1;
+        let mined = self.miner.mine(&header.message);
+        self.merged |= matches!(mined.change, Some(Change::Merged { .. }));
+        let number = self.totals.lines;
+        let place = *self.places.entry(mined.template).or_insert_with(|| {
+            self.counted.push((mined.template, Count { lines: 0, first: number, last: number }));
+            self.counted.len() as u32 - 1
+        });
+        if let Some((_, count)) = self.counted.get_mut(place as usize) {
+            count.lines += 1;
+            count.last = number;
+        }
+        each(number, mined.template)?;
+        Ok(place)
     }
 
     /// The template that `id` is part of now.
@@ -143,7 +227,7 @@ impl Mining {
     /// Every template with its text, most lines first.
     pub fn templates(&self) -> Vec<(TemplateId, &str, Count)> {
         let mut counts: HashMap<TemplateId, Count> = HashMap::new();
-        for (id, count) in &self.counts {
+        for (id, count) in &self.counted {
             let sum = counts.entry(self.current(*id)).or_insert(Count { lines: 0, ..*count });
             sum.lines += count.lines;
             sum.first = sum.first.min(count.first);
@@ -162,23 +246,6 @@ impl Mining {
     pub fn health(&self) -> Health {
         self.miner.health()
     }
-}
-
-/// Finds the lines that end in `read`, as the splitter would, and returns where the last of them ends. Only for reads
-/// shorter than the cap of a line.
-fn whole_lines(read: &[u8], spans: &mut Vec<LineSpan>) -> usize {
-    spans.clear();
-    let mut next = 0;
-    for newline in memchr::memchr_iter(b'\n', read) {
-        let line = read.get(next..newline).unwrap_or_default();
-        let nuls = line.iter().take_while(|byte| **byte == 0).count();
-        let end = newline - usize::from(line.len() > nuls && line.ends_with(b"\r"));
-        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        let (start, end) = (place(next + nuls), place(end));
-        spans.push(LineSpan { start, end, offset: 0, truncated: false, partial: false });
-        next = newline + 1;
-    }
-    next
 }
 
 /// A template id is a hash already; the miner bounds how many there are.
@@ -202,7 +269,7 @@ impl Hasher for Spread {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Medium, Timestamp};
+    use crate::model::Medium;
 
     /// The templates of some bytes, one a line: count, first and last line, text.
     fn mined(bytes: &[u8]) -> (Vec<String>, Totals) {
@@ -235,20 +302,6 @@ mod tests {
         check(b"\n", &["1 1 1 "]);
         check(b"up 1\ndown\nup 2", &["2 1 3 up <NUM>", "1 2 2 down"]);
         check(b"Nov 22 05:55:40 h sshd[1]: bye 1\nNov 22 05:55:41 h cron[2]: bye 2\r\n", &["2 1 2 bye <NUM>"]);
-    }
-
-    #[test]
-    fn whole_lines_are_those_of_the_splitter() {
-        let bytes = b"a\r\n\n\0\0b\n\0\n\r\n\0\r\nc\0\nrest";
-        let mut splitter = Splitter::new(MAX_LINE_BYTES, MAX_BLOCK_BYTES, 0, false);
-        splitter.push(bytes);
-        let (copy, expected) = splitter.take().expect("lines");
-        let mut spans = Vec::new();
-        assert_eq!(whole_lines(bytes, &mut spans), bytes.len() - 4);
-        let texts = |bytes: &[u8], spans: &[LineSpan]| {
-            spans.iter().map(|span| bytes[span.start as usize..span.end as usize].to_vec()).collect::<Vec<_>>()
-        };
-        assert_eq!(texts(bytes, &spans), texts(&copy, &expected));
     }
 
     #[test]

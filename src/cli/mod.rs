@@ -5,6 +5,8 @@ mod place;
 mod inputs;
 mod blocks;
 mod mining;
+#[cfg(test)]
+mod mining_test;
 mod assignments;
 mod templates;
 mod check_config;

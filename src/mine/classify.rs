@@ -1,5 +1,5 @@
-//! Says of 64 bytes at once which are digits, word bytes and hexadecimal digits: the one place where vector
-//! instructions would go. Must not know what the classes are for.
+//! Says of 64 bytes at once which are digits, word bytes and hexadecimal digits, with the vectors every processor of the
+//! target has; `widest` has wider ones. Must not know what the classes are for.
 
 use wide::u8x16;
 
@@ -12,12 +12,15 @@ pub struct Classes {
     pub word: u64,
     /// `0` to `9`, `a` to `f`, `A` to `F`.
     pub hexadecimal: u64,
+    pub newline: u64,
+    /// Not ASCII.
+    pub foreign: u64,
 }
 
-/// Sixteen bytes at a time, with the vectors every processor of the target has.
+/// Sixteen bytes at a time.
 #[inline(always)]
 pub fn classify(bytes: &[u8; 64]) -> Classes {
-    let mut classes = Classes { digit: 0, word: 0, hexadecimal: 0 };
+    let mut classes = Classes { digit: 0, word: 0, hexadecimal: 0, newline: 0, foreign: 0 };
     for (index, lane) in bytes.as_chunks::<16>().0.iter().enumerate() {
         let lane = u8x16::new(*lane);
         // Lower case for letters; what is no letter does not become one.
@@ -32,6 +35,8 @@ pub fn classify(bytes: &[u8; 64]) -> Classes {
         // The high bit of a byte beyond ASCII is set already.
         classes.word |= bits(digit | letter | lane) << shift;
         classes.hexadecimal |= bits(digit | hex_letter) << shift;
+        classes.newline |= bits(lane.simd_eq(u8x16::splat(b'\n'))) << shift;
+        classes.foreign |= bits(lane) << shift;
     }
     classes
 }
@@ -49,12 +54,12 @@ fn bits(bytes: u8x16) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    fn plain(bytes: &[u8; 64]) -> Classes {
+    pub(in crate::mine) fn plain(bytes: &[u8; 64]) -> Classes {
         let bits = |class: fn(&u8) -> bool| {
             bytes.iter().enumerate().filter(|(_, byte)| class(byte)).fold(0, |bits, (at, _)| bits | 1 << at)
         };
@@ -62,6 +67,8 @@ mod tests {
             digit: bits(u8::is_ascii_digit),
             word: bits(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80),
             hexadecimal: bits(u8::is_ascii_hexdigit),
+            newline: bits(|byte| *byte == b'\n'),
+            foreign: bits(|byte| *byte >= 0x80),
         }
     }
 

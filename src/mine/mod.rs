@@ -8,6 +8,10 @@ mod miner;
 mod config;
 mod shape;
 mod classify;
+mod widest;
+mod marks;
+mod tail;
+mod prepare;
 mod table;
 mod scan;
 mod quote;
@@ -24,3 +28,5 @@ mod tests;
 
 pub use config::Config;
 pub use miner::{Change, Health, Merge, Mined, Miner};
+pub use prepare::{Prepared, PreparedLine};
+pub use tail::Tails;

@@ -63,8 +63,9 @@ fn window(bytes: &[u8], at: usize) -> (Classes, usize) {
     if let Some(last) = bytes.last_chunk::<64>() {
         // Reads bytes before the window again, to read whole.
         let skip = 64 - rest.len();
-        let Classes { digit, word, hexadecimal } = classify(last);
-        return (Classes { digit: digit >> skip, word: word >> skip, hexadecimal: hexadecimal >> skip }, rest.len());
+        let found = classify(last);
+        let (digit, word, hexadecimal) = (found.digit >> skip, found.word >> skip, found.hexadecimal >> skip);
+        return (Classes { digit, word, hexadecimal, ..found }, rest.len());
     }
     let mut padded = [0; 64];
     if let Some(start) = padded.get_mut(..rest.len()) {

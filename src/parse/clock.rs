@@ -51,7 +51,7 @@ pub(super) struct Clock<'c> {
 
 impl<'c> Clock<'c> {
     pub fn new(zone: &'c TimeZone, reference: Timestamp, cache: &'c mut OffsetCache) -> Clock<'c> {
-        Clock { zone, reference: reference.as_seconds().div_euclid(OFFSET_GRID) * OFFSET_GRID, cache }
+        Clock { zone, reference: rounded(reference), cache }
     }
 
     /// What guesses are measured against: the same for a whole quarter of an hour.
@@ -182,6 +182,12 @@ impl<'c> Clock<'c> {
         self.cache.slot = Some(slot);
         Some(self.cache.offset)
     }
+}
+
+/// What guesses are measured against: the same for a whole quarter of an hour.
+#[inline]
+pub(super) fn rounded(reference: Timestamp) -> i64 {
+    reference.as_seconds().div_euclid(OFFSET_GRID) * OFFSET_GRID
 }
 
 /// Whether the quarter of an hour `local` lies in begins after `limit`.

@@ -6,33 +6,74 @@ use std::borrow::Cow;
 
 use crate::model::{Header, Level, Timestamp};
 
-/// Longest head kept, in bytes: `<PRI>`, a stamp with a zone and a host of 60.
-const HEAD_MAX: usize = 104;
+use super::host::Hosts;
+use super::tail;
+
+/// Longest start kept, in bytes: `<PRI>`, a stamp with a fraction and a zone.
+const START_MAX: usize = 56;
+/// Bytes compared at once.
+const WORD: usize = 8;
 /// Minutes, a colon and seconds.
 const CLOCK: usize = 5;
+/// The bytes of a clock in a word.
+const CLOCK_BYTES: u64 = 0xff_ffff_ffff;
 
-/// Hosts whose lines may interleave.
-const HEADS: usize = 4;
-
-/// The heads of the last lines, in a source whose lines are syslog's.
-#[derive(Clone, Copy, Debug, Default)]
+/// The start of the last line, and the hosts of the lines before it, in a source whose lines are syslog's.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Heads {
-    heads: [Head; HEADS],
-    /// Which one the last line had.
-    last: usize,
+    start: Start,
+    hosts: Hosts,
+}
+
+/// What stands in front of the tag of a line that begins as those before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Front {
+    /// Where it ends and the tag begins, in bytes from the start of the line.
+    pub end: usize,
+    /// Where the host stands.
+    pub host: (usize, usize),
+    pub time: Timestamp,
+    /// What its priority says.
+    pub level: Option<Level>,
+    /// The year or the zone was guessed.
+    pub guessed_time: bool,
+    /// All that the parse of the tail depends on and that the shape of the tail does not tell.
+    pub context: u64,
 }
 
 impl Heads {
-    /// Fills time, level and host of a line that begins as one of the last did, and returns where they end.
+    /// The front of a line that begins as those before it.
+    #[inline]
+    pub fn front(&mut self, line: &[u8], reference: i64) -> Option<Front> {
+        let time = self.start.again(line, reference)?;
+        let host_end = self.hosts.find(line, self.start.length)?;
+        let end = host_end + 1;
+        let level = self.start.level.map_or(u64::MAX, |level| level as u64);
+        Some(Front {
+            end,
+            host: (self.start.length, host_end),
+            time,
+            level: self.start.level,
+            guessed_time: self.start.guessed_time,
+            context: level << 1 | u64::from(tail::has_uptime(line.get(end..)?)),
+        })
+    }
+
+    /// Where the tag of a line begins if only the time of it is new. A guess: looks at the host alone.
+    #[inline]
+    pub fn tail_at(&mut self, line: &[u8]) -> Option<usize> {
+        self.hosts.find(line, self.start.length).map(|end| end + 1)
+    }
+
+    /// Fills time, level and host of a line that begins as those before it, and returns where they end.
     #[inline]
     pub fn again<'a>(&mut self, line: &'a str, reference: i64, header: &mut Header<'a>) -> Option<usize> {
-        if let Some(end) = self.heads.get(self.last)?.again(line, reference, header) {
-            return Some(end);
-        }
-        let mut others = self.heads.iter().enumerate();
-        let (number, end) = others.find_map(|(number, head)| Some((number, head.again(line, reference, header)?)))?;
-        self.last = number;
-        Some(end)
+        let front = self.front(line.as_bytes(), reference)?;
+        header.host = Some(Cow::Borrowed(line.get(front.host.0..front.host.1)?));
+        header.time = Some(front.time);
+        header.level = front.level;
+        header.notes.guessed_time = front.guessed_time;
+        Some(front.end)
     }
 
     /// Remembers the head of a line that was parsed in full. `level` is what its priority said, `behind_host` what
@@ -45,48 +86,60 @@ impl Heads {
         level: Option<Level>,
         behind_host: &[u8],
     ) {
-        let Some(head) = Head::of(line, reference, header, level, behind_host) else { return };
-        // The same host in another quarter, or the oldest.
-        let same = self.heads.iter().position(|known| known.host_text() == head.host_text());
-        self.last = same.unwrap_or((self.last + 1) % HEADS);
-        if let Some(place) = self.heads.get_mut(self.last) {
-            *place = head;
+        let Some(head) = line.len().checked_sub(behind_host.len()).and_then(|end| line.get(..end)) else { return };
+        let Some(host) = header.host.as_deref().map(str::as_bytes) else { return };
+        // One blank behind the host and one before it.
+        let Some(start) = head.strip_suffix(b" ").and_then(|head| head.strip_suffix(host)) else { return };
+        if !start.ends_with(b" ") || !Hosts::may_hold(host) || header.notes.odd_field {
+            return;
         }
+        let Some(start) = Start::of(start, reference, header, level) else { return };
+        // What a word behind a stamp means may depend on how the stamp is written.
+        if !start.is_written_as(&self.start) {
+            self.hosts.clear();
+        }
+        self.start = start;
+        self.hosts.put(host);
     }
 }
 
-/// The head of one line.
+/// The start of one line: all in front of the host.
 #[derive(Clone, Copy, Debug)]
-struct Head {
-    bytes: [u8; HEAD_MAX],
+struct Start {
+    bytes: [u8; START_MAX],
+    /// Words to compare, from 0, the last one ending where the start does; and which of their bits.
+    words: [(u64, u64); START_MAX / WORD],
+    /// Bytes of the whole start, the blank in front of the host included. 0 when there is none.
+    length: usize,
     /// Where the minutes stand.
     minutes_at: usize,
     /// Digits of the fraction and its mark; 0 without one.
     fraction: usize,
-    /// Where the host stands, from the end of the clock and the fraction.
-    host: (usize, usize),
-    /// Bytes of the whole head, the blanks behind the host included. 0 when there is none.
-    length: usize,
     /// Which quarter of the hour it was, and when that began, in microseconds. Years and zones are guessed for a whole
     /// quarter, so nothing else decides.
     quarter: u32,
     began: i64,
+    /// The last clock seen in this quarter, as written, and what it means without its fraction, in microseconds.
+    clock: u64,
+    clock_micros: i64,
     /// What the guess was measured against.
     reference: i64,
     level: Option<Level>,
     guessed_time: bool,
 }
 
-impl Default for Head {
-    fn default() -> Head {
-        Head {
-            bytes: [0; HEAD_MAX],
+impl Default for Start {
+    fn default() -> Start {
+        Start {
+            bytes: [0; START_MAX],
+            words: [(0, 0); START_MAX / WORD],
+            length: 0,
             minutes_at: 0,
             fraction: 0,
-            host: (0, 0),
-            length: 0,
             quarter: 0,
             began: 0,
+            clock: 0,
+            clock_micros: 0,
             reference: 0,
             level: None,
             guessed_time: false,
@@ -94,121 +147,123 @@ impl Default for Head {
     }
 }
 
-impl Head {
+impl Start {
+    /// The time of a line that starts so.
     #[inline]
-    fn again<'a>(&self, text: &'a str, reference: i64, header: &mut Header<'a>) -> Option<usize> {
-        let line = text.as_bytes();
-        if self.length == 0 || self.reference != reference {
+    fn again(&mut self, line: &[u8], reference: i64) -> Option<Timestamp> {
+        let start = line.get(..self.length)?;
+        if self.reference != reference || self.length == 0 {
             return None;
         }
-        let (before, rest) = line.split_at_checked(self.minutes_at)?;
-        let (clock, mut rest) = rest.split_first_chunk::<CLOCK>()?;
-        if before != self.bytes.get(..self.minutes_at)? {
+        let (whole, _) = start.as_chunks::<WORD>();
+        let mut differ = 0;
+        let mut expected = self.words.iter();
+        for (word, (same, mask)) in whole.iter().zip(expected.by_ref()) {
+            differ |= (u64::from_le_bytes(*word) ^ same) & mask;
+        }
+        if let Some((same, mask)) = expected.next() {
+            differ |= (u64::from_le_bytes(*start.last_chunk()?) ^ same) & mask;
+        }
+        let clock = u64::from_le_bytes(*line.get(self.minutes_at..)?.first_chunk()?) & CLOCK_BYTES;
+        if differ != 0 {
             return None;
         }
-        let mut micros = 0;
+        if clock != self.clock {
+            self.clock_micros = self.micros(clock)?;
+            self.clock = clock;
+        }
+        let mut micros = self.clock_micros;
         if self.fraction > 0 {
-            let (written, behind) = rest.split_at_checked(self.fraction)?;
-            micros = fraction(written, *self.bytes.get(self.minutes_at + CLOCK)?)?;
-            rest = behind;
+            let at = self.minutes_at + CLOCK;
+            micros += i64::from(fraction(start.get(at..at + self.fraction)?)?);
         }
-        let after_at = self.minutes_at + CLOCK + self.fraction;
-        let after = self.bytes.get(after_at..self.length)?;
-        let (same, behind) = rest.split_at_checked(after.len())?;
-        // More blanks, brackets and an end of the line change what the host is.
-        if same != after || matches!(behind.first(), None | Some(b' ' | b'\t' | b'[')) {
-            return None;
-        }
-        let (minute, second) = minute_and_second(*clock)?;
-        if minute / 15 != self.quarter {
-            return None;
-        }
+        Some(Timestamp::from_micros(micros))
+    }
+
+    /// What a clock of the same quarter means.
+    fn micros(&self, clock: u64) -> Option<i64> {
+        let (minute, second) = minute_and_second(clock)?;
         let within = i64::from(minute % 15) * 60 + i64::from(second);
-        header.host = Some(Cow::Borrowed(text.get(after_at + self.host.0..after_at + self.host.1)?));
-        header.time = Some(Timestamp::from_micros(self.began + within * 1_000_000 + i64::from(micros)));
-        header.level = self.level;
-        header.notes.guessed_time = self.guessed_time;
-        Some(self.length)
+        (minute / 15 == self.quarter).then_some(self.began + within * 1_000_000)
     }
 
-    fn host_text(&self) -> Option<&[u8]> {
-        let after_at = self.minutes_at + CLOCK + self.fraction;
-        self.bytes.get(after_at + self.host.0..after_at + self.host.1).filter(|_| self.length > 0)
-    }
-
-    /// `None` for a head that could not be read back the same.
-    fn of(line: &[u8], reference: i64, header: &Header<'_>, level: Option<Level>, behind_host: &[u8]) -> Option<Head> {
-        let length = line.len().checked_sub(behind_host.len())?;
-        let whole = line.get(..length)?;
-        let mut bytes = [0; HEAD_MAX];
-        bytes.get_mut(..length)?.copy_from_slice(whole);
+    /// `None` for a start that could not be read back the same.
+    fn of(whole: &[u8], reference: i64, header: &Header<'_>, level: Option<Level>) -> Option<Start> {
+        let mut start = Start { length: whole.len(), reference, level, ..Start::default() };
+        start.bytes.get_mut(..whole.len())?.copy_from_slice(whole);
         // The first colon stands behind the hour.
-        let minutes_at = memchr::memchr(b':', whole)? + 1;
-        let (clock, after) = whole.get(minutes_at..)?.split_first_chunk::<CLOCK>()?;
-        let (minute, second) = minute_and_second(*clock)?;
-        let fraction = match after {
-            [b'.' | b',', digits @ ..] => 1 + digits.iter().take_while(|byte| byte.is_ascii_digit()).count(),
+        start.minutes_at = memchr::memchr(b':', whole)? + 1;
+        let behind = whole.get(start.minutes_at..)?;
+        let clock = u64::from_le_bytes(*behind.first_chunk::<WORD>().or(whole.last_chunk())?);
+        // A word from the minutes on must lie within the shortest line.
+        let clock = if behind.len() >= WORD { clock } else { clock >> (WORD * (WORD - behind.len())) } & CLOCK_BYTES;
+        let (minute, second) = minute_and_second(clock)?;
+        let after = behind.get(CLOCK..)?;
+        let digits = match after {
+            [b'.' | b',', digits @ ..] => digits.iter().take_while(|byte| byte.is_ascii_digit()).count(),
             _ => 0,
         };
-        let fraction = if fraction > 1 { fraction } else { 0 };
-        let micros = match after.get(..fraction)? {
-            [] => 0,
-            written => self::fraction(written, *after.first()?)?,
-        };
-        let after = after.get(fraction..)?;
-        let host = header.host.as_deref()?.as_bytes();
-        let blanks = after.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-        let host_end = after.len().checked_sub(blanks).filter(|_| blanks > 0)?;
-        let host_start = host_end.checked_sub(host.len())?;
-        // `last message repeated` has no host, whoever had that name before.
-        let is_plain = host.is_ascii() && host != b"last" && host != b"message";
-        if !is_plain || after.get(host_start..host_end)? != host || after.get(host_start.checked_sub(1)?)? != &b' ' {
-            return None;
-        }
+        start.fraction = if digits > 0 { 1 + digits } else { 0 };
+        let micros = if digits > 0 { fraction(after.get(..start.fraction)?)? } else { 0 };
+        start.quarter = minute / 15;
         let within = i64::from(minute % 15) * 60 + i64::from(second);
-        let head = Head {
-            bytes,
-            minutes_at,
-            fraction,
-            host: (host_start, host_end),
-            length,
-            quarter: minute / 15,
-            began: header.time?.as_micros() - within * 1_000_000 - i64::from(micros),
-            reference,
-            level,
-            guessed_time: header.notes.guessed_time,
+        start.clock = clock;
+        start.clock_micros = header.time?.as_micros() - i64::from(micros);
+        start.began = start.clock_micros - within * 1_000_000;
+        start.guessed_time = header.notes.guessed_time;
+        // The mark of a fraction stays as it is.
+        let varies = |at: usize| {
+            let fraction_at = start.minutes_at + CLOCK;
+            (start.minutes_at..fraction_at).contains(&at)
+                || (fraction_at + 1..fraction_at + start.fraction).contains(&at)
         };
-        let mut again = Header::default();
-        let end = head.again(std::str::from_utf8(line).ok()?, reference, &mut again)?;
-        let is_same = end == length && (again.time, &again.host) == (header.time, &header.host);
-        (is_same && !header.notes.odd_field).then_some(head)
+        for (index, word) in start.words.iter_mut().enumerate().take(whole.len().div_ceil(WORD)) {
+            let at = (index * WORD).min(whole.len().checked_sub(WORD)?);
+            let bytes = *whole.get(at..)?.first_chunk::<WORD>()?;
+            let mask: [u8; WORD] = std::array::from_fn(|byte| if varies(at + byte) { 0 } else { u8::MAX });
+            *word = (u64::from_le_bytes(bytes), u64::from_le_bytes(mask));
+        }
+        Some(start)
+    }
+
+    /// Whether the two differ in nothing but digits in front of the minutes, and in clock and fraction.
+    fn is_written_as(&self, other: &Start) -> bool {
+        let plain = |byte: &u8| if byte.is_ascii_digit() { b'0' } else { *byte };
+        let after = |start: &Start| start.minutes_at + CLOCK + start.fraction;
+        (self.length, self.minutes_at, self.fraction) == (other.length, other.minutes_at, other.fraction)
+            && self.bytes.iter().take(self.minutes_at).map(plain).eq(other
+                .bytes
+                .iter()
+                .take(other.minutes_at)
+                .map(plain))
+            && self.bytes.get(after(self)..) == other.bytes.get(after(other)..)
     }
 }
 
 /// `05:40`, both below 60: leap seconds are for the parsers.
 #[inline]
-fn minute_and_second(clock: [u8; CLOCK]) -> Option<(u32, u32)> {
-    let [tens, ones, b':', second_tens, second_ones] = clock else { return None };
+fn minute_and_second(clock: u64) -> Option<(u32, u32)> {
+    let [tens, ones, b':', second_tens, second_ones, ..] = clock.to_le_bytes() else { return None };
     let digit = |byte: u8| byte.wrapping_sub(b'0');
     let (tens, ones, second_tens, second_ones) = (digit(tens), digit(ones), digit(second_tens), digit(second_ones));
     (tens < 6 && ones < 10 && second_tens < 6 && second_ones < 10)
         .then(|| (u32::from(tens * 10 + ones), u32::from(second_tens * 10 + second_ones)))
 }
 
-/// `.746959` behind the same mark, in microseconds.
-fn fraction(written: &[u8], mark: u8) -> Option<u32> {
-    let (first, digits) = written.split_first()?;
+/// `.746959` behind its mark, in microseconds.
+#[inline]
+fn fraction(written: &[u8]) -> Option<u32> {
+    let (_, digits) = written.split_first()?;
     let mut micros = 0;
     let mut unit = 100_000;
+    let mut wrong = false;
     for byte in digits {
         let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
+        wrong |= digit > 9;
         micros += u32::from(digit) * unit;
         unit /= 10;
     }
-    (*first == mark).then_some(micros)
+    (!wrong).then_some(micros)
 }
 
 #[cfg(test)]

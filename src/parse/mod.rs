@@ -18,6 +18,8 @@ mod clock;
 mod level;
 mod line;
 mod head;
+mod host;
+mod tail;
 mod syslog;
 mod rfc5424;
 mod journal;
@@ -43,4 +45,5 @@ mod tests;
 
 pub use config::{Config, Zone};
 pub use format::Format;
-pub use plan::{Context, Plan};
+pub use head::Front;
+pub use plan::{Context, Locator, Plan};

@@ -7,11 +7,12 @@ use jiff::tz::TimeZone;
 
 use crate::model::{Header, Medium, Timestamp};
 
-use super::clock::{Clock, OffsetCache};
+use super::clock::{self, Clock, OffsetCache};
 use super::format::Format;
-use super::head::Heads;
+use super::head::{Front, Heads};
 use super::layout::{Layout, Profile};
 use super::line::{self, Setting};
+use super::tail;
 
 /// Lines that vote.
 const VOTERS: u32 = 24;
@@ -44,6 +45,20 @@ pub struct Plan {
     inner: Option<Box<Plan>>,
     /// An inner plan knows no containers: nothing nests twice.
     is_inner: bool,
+}
+
+/// Guesses where the tails of lines begin, apart from the plan it came from: for work that is done before it is the
+/// line's turn. What it says must agree with [`Plan::front`], or counts for nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Locator {
+    heads: Heads,
+}
+
+impl Locator {
+    #[inline]
+    pub fn tail_at(&mut self, line: &[u8]) -> Option<usize> {
+        self.heads.tail_at(line)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -132,6 +147,46 @@ impl Plan {
             self.count(format, line);
         }
         self.opened(format, header, reference, context)
+    }
+
+    /// What stands in front of the tag, where the line begins as those before it: nothing of that is parsed again, and
+    /// the tail may be known. `None` costs nothing but a [`Plan::parse`], which says the same.
+    #[inline]
+    pub fn front(&mut self, line: &[u8], reference: Timestamp) -> Option<Front> {
+        match self.phase {
+            Phase::Settled { format: Format::Rfc3164 | Format::Rfc3339, .. } => {
+                self.heads.front(line, clock::rounded(reference))
+            }
+            Phase::Settled { .. } | Phase::Voting { .. } => None,
+        }
+    }
+
+    /// Whether all lines with a front of the same [`Front::context`] and an ASCII tail of the same shape get the same
+    /// program, level and unit as this one, and are message from the same place on. `header` is what the line was
+    /// parsed to, `front` what its front was before.
+    pub fn reads_by_shape(&self, line: &[u8], front: &Front, header: &Header<'_>) -> bool {
+        line.get(front.end..).is_some_and(|tail| tail::is_read_by_shape(tail, header))
+    }
+
+    /// Counts a line that was not parsed, because one of its shape was.
+    #[inline]
+    pub fn count_known(&mut self) {
+        if let Phase::Settled { lines, fits, .. } = &mut self.phase
+            && *lines + 1 < REVIEW_LINES
+        {
+            *lines += 1;
+            *fits += 1;
+            return;
+        }
+        self.count(self.format(), b"");
+    }
+
+    /// Guesses where tails begin, with what is known now.
+    pub fn locator(&self) -> Locator {
+        match self.phase {
+            Phase::Settled { format: Format::Rfc3164 | Format::Rfc3339, .. } => Locator { heads: self.heads.clone() },
+            Phase::Settled { .. } | Phase::Voting { .. } => Locator::default(),
+        }
     }
 
     /// The format settled on; `Plain` while the vote is open.
