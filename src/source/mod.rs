@@ -2,6 +2,7 @@
 
 mod outlet;
 mod read_from;
+mod text;
 mod split;
 mod decompress;
 mod files;

@@ -1,8 +1,10 @@
-//! Cuts bytes into lines: at 0x0A only, in constant memory however long a line is. Knows offsets, not files.
+//! Cuts bytes into lines: at newlines only, in constant memory however long a line is. Knows offsets, not files.
 //!
-//! Must never fail, drop a byte uncounted, or look inside a line.
+//! Must never fail, drop a byte uncounted, or look inside a line. UTF-16 comes out as UTF-8; byte order marks do not.
 
 use crate::model::LineSpan;
+
+use super::text::{Text, UTF8_MARK};
 
 /// Longest line handed over; the rest of it is skipped and counted.
 pub const MAX_LINE_BYTES: usize = 1 << 20;
@@ -17,6 +19,12 @@ pub const MAX_BLOCK_BYTES: usize = 256 << 10;
 pub struct Splitter {
     max_line: usize,
     max_block: usize,
+    /// What the stream is written in; told by its first bytes when they come by.
+    text: Text,
+    /// Those bytes.
+    opening: Vec<u8>,
+    /// The byte before the next one.
+    last: u8,
     /// Whole lines with their ends, then the unfinished one.
     bytes: Vec<u8>,
     spans: Vec<LineSpan>,
@@ -42,6 +50,9 @@ impl Splitter {
         Splitter {
             max_line: max_line.max(1),
             max_block,
+            text: Text::default(),
+            opening: Vec::new(),
+            last: 0,
             bytes: Vec::new(),
             spans: Vec::new(),
             line: 0,
@@ -54,12 +65,19 @@ impl Splitter {
         }
     }
 
+    /// Takes up a stream written in `text` behind the bytes `before`.
+    pub fn behind(self, text: Text, before: &[u8]) -> Splitter {
+        Splitter { text, last: before.last().copied().unwrap_or_default(), ..self }
+    }
+
     /// Takes as much of `input` as fits in the current block and returns how many bytes that was. Less than all means
     /// the block is full: [`take`](Splitter::take) it and push the rest.
     pub fn push(&mut self, input: &[u8]) -> usize {
+        self.detect(input);
         let mut rest = input;
         while !rest.is_empty() && !self.full {
             let used = if self.skipping { self.skip(rest) } else { self.collect(rest) };
+            self.last = used.checked_sub(1).and_then(|at| rest.get(at)).copied().unwrap_or(self.last);
             rest = rest.get(used..).unwrap_or_default();
         }
         input.len() - rest.len()
@@ -74,7 +92,7 @@ impl Splitter {
         let unfinished = self.bytes.split_off(self.line);
         let bytes = std::mem::replace(&mut self.bytes, unfinished);
         self.line = 0;
-        Some((bytes, std::mem::take(&mut self.spans)))
+        Some(decoded(self.text, bytes, std::mem::take(&mut self.spans)))
     }
 
     /// Ends the stream: what is held becomes a line marked `partial`.
@@ -119,15 +137,22 @@ impl Splitter {
         std::mem::take(&mut self.dropped)
     }
 
+    /// Looks for a byte order mark while the first bytes come by.
+    fn detect(&mut self, input: &[u8]) {
+        if self.next == self.opening.len() as u64 && self.opening.len() < Text::MARK {
+            self.opening.extend(input.iter().take(Text::MARK - self.opening.len()));
+            self.text = Text::of(&self.opening);
+        }
+    }
+
     fn skip(&mut self, input: &[u8]) -> usize {
-        let (used, lost) = match memchr::memchr(b'\n', input) {
-            Some(at) => (at + 1, at),
-            None => (input.len(), input.len()),
-        };
+        let end = self.text.line_end(input, self.next, self.last);
+        let used = end.unwrap_or(input.len());
+        let lost = end.map_or(used, |end| end.saturating_sub(self.text.newline_len()));
         self.dropping += lost as u64;
         self.next += used as u64;
         self.line_offset = self.next;
-        if used > lost {
+        if end.is_some() {
             self.skipping = false;
             self.dropped += std::mem::take(&mut self.dropping);
         }
@@ -139,7 +164,7 @@ impl Splitter {
         if held == 0 {
             // What a truncated file leaves in front of a writer that kept its place, or what a writer reserved and has
             // not filled yet: not part of any line, and only passed for good when something follows.
-            let nuls = input.iter().take_while(|byte| **byte == 0).count();
+            let nuls = self.text.blank(input);
             if nuls > 0 {
                 self.next += nuls as u64;
                 return nuls;
@@ -147,12 +172,13 @@ impl Splitter {
             self.line_offset = self.next;
         }
         let room = self.max_line.saturating_sub(held);
-        // One byte more than fits, so that a newline right after the last one is seen.
-        let window = input.get(..room.saturating_add(1)).unwrap_or(input);
-        let newline = memchr::memchr(b'\n', window);
-        let overlong = newline.is_none() && window.len() > room;
+        // A newline more than fits, so that one right after the last byte is seen.
+        let newline_len = self.text.newline_len();
+        let window = input.get(..room.saturating_add(newline_len)).unwrap_or(input);
+        let newline = self.text.line_end(window, self.next, if held > 0 { self.last } else { 0xff });
+        let overlong = newline.is_none() && held + window.len() >= self.max_line.saturating_add(newline_len);
         let used = match newline {
-            Some(at) => at + 1,
+            Some(end) => end,
             None if overlong => room,
             None => window.len(),
         };
@@ -164,10 +190,11 @@ impl Splitter {
         self.bytes.extend_from_slice(window.get(..used).unwrap_or_default());
         self.next += used as u64;
         if ends {
-            let content = held + used - usize::from(newline.is_some());
-            let carriage_return = newline.is_some() && self.bytes.get(self.line + content).is_some() && {
-                content > 0 && self.bytes.get(self.line + content - 1) == Some(&b'\r')
-            };
+            let content = (held + used).saturating_sub(newline.map_or(0, |_| newline_len));
+            let carriage_return = newline.is_some()
+                && self.text == Text::Bytes
+                && content > 0
+                && self.bytes.get(self.line + content - 1) == Some(&b'\r');
             self.end_line(content - usize::from(carriage_return), overlong, false);
             self.skipping = overlong;
         }
@@ -176,12 +203,33 @@ impl Splitter {
 
     fn end_line(&mut self, length: usize, truncated: bool, partial: bool) {
         // Blocks end before 4 GiB: a block holds at most one line beyond `max_block`, and lines are capped.
-        let start = u32::try_from(self.line).unwrap_or(u32::MAX);
+        let line = self.bytes.get(self.line..self.line + length).unwrap_or_default();
+        let mark = if self.line_offset == 0 && line.starts_with(UTF8_MARK) { UTF8_MARK.len() } else { 0 };
+        let start = u32::try_from(self.line + mark).unwrap_or(u32::MAX);
         let end = u32::try_from(self.line + length).unwrap_or(u32::MAX);
         self.spans.push(LineSpan { start, end, offset: self.line_offset, truncated, partial });
         self.line = self.bytes.len();
         self.line_offset = self.next;
     }
+}
+
+/// Whole lines as UTF-8, their spans with them. Offsets stay those of the stream.
+fn decoded(text: Text, bytes: Vec<u8>, spans: Vec<LineSpan>) -> (Vec<u8>, Vec<LineSpan>) {
+    if text == Text::Bytes {
+        return (bytes, spans);
+    }
+    let mut plain = Vec::with_capacity(bytes.len());
+    let spans = spans.into_iter().map(|span| {
+        let line = bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
+        let line = text.decode(line).unwrap_or_default();
+        let line = line.strip_prefix('\u{feff}').filter(|_| span.offset == 0).unwrap_or(&line);
+        let line = line.strip_suffix('\r').filter(|_| !span.truncated && !span.partial).unwrap_or(line);
+        let start = u32::try_from(plain.len()).unwrap_or(u32::MAX);
+        plain.extend_from_slice(line.as_bytes());
+        LineSpan { start, end: u32::try_from(plain.len()).unwrap_or(u32::MAX), ..span }
+    });
+    let spans = spans.collect();
+    (plain, spans)
 }
 
 #[cfg(test)]
@@ -235,6 +283,16 @@ mod tests {
         check(b"\xff\xfe\n\xc3\xa9\n", &["\u{fffd}\u{fffd}", "é"]);
         check(b"a\0b\n", &["a\0b"]);
         check(b"\0\0\0a\n\0\n", &["a", ""]);
+    }
+
+    #[test]
+    fn byte_order_marks() {
+        check(b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n", &["a", "\u{feff}b"]);
+        check(b"\xff\xfea\0\r\0\n\0\n\0\x0a\x0a\0\x0a\n\0", &["a", "", "\u{a0a}\u{a00}"]);
+        check(b"\xfe\xff\0a\0\n\0b\0\n\0", &["a", "b", " (partial)"]);
+        check(b"\xff\xfea\0b\0c\0d\0e\0f\0\n\0x\0\n\0", &["abc (cut)", "x"]);
+        check(b"\xff\xfea\0b\0c\0\n\0x\0\n\0", &["abc", "x"]);
+        check(b"\xff\n", &["\u{fffd}"]);
     }
 
     #[test]

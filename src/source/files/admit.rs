@@ -22,6 +22,9 @@ use crate::source::ReadFrom;
 /// Clocks of file systems and ours may differ by this much when files are compared with the last look.
 const SLACK: Duration = Duration::from_secs(10);
 
+/// Birth times come from a clock that ticks this seldom at most (CONFIG_HZ=100).
+const TICK: Duration = Duration::from_millis(20);
+
 /// What becomes of the lines of a new file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Start {
@@ -40,7 +43,7 @@ impl Tailer {
             self.first_start = false;
             self.last_look = self.last_look.max(place.seen_at);
             let path = Path::new(&place.path);
-            if self.finder.covers(path).is_none() {
+            if self.finder.excludes(path) {
                 continue;
             }
             let group = Group::of(path);
@@ -67,6 +70,36 @@ impl Tailer {
         }
     }
 
+    /// Finds files of an earlier life that no pattern leads to: a link led to them, or another config. What was written
+    /// to them before we came back is read.
+    pub(super) fn admit_strays(&mut self, now: Now) {
+        let is_stray =
+            |orphan: &&mut Orphan| !orphan.settled && !orphan.truncated && self.finder.covers(&orphan.path()).is_none();
+        let strays: Vec<(PathBuf, FileId)> =
+            self.orphans.iter_mut().filter(is_stray).map(|orphan| (orphan.path(), orphan.id())).collect();
+        for (path, id) in strays {
+            let Some((real, metadata)) = identity::locate(&path, id) else { continue };
+            self.admit(
+                Found {
+                    path: real.clone(),
+                    real,
+                    id: FileId::of(&metadata),
+                    size: metadata.len(),
+                    modified_ns: identity::modified_ns(&metadata),
+                    config: 0,
+                    sibling: true,
+                    included: false,
+                    explicit: false,
+                },
+                now,
+            );
+            // What a link led to before comes before what it leads to now.
+            if let Some(stray) = self.table.number_of(id).and_then(|number| self.table.get_mut(number)) {
+                stray.order = 0;
+            }
+        }
+    }
+
     /// Decides on one file of a scan.
     pub(super) fn admit(&mut self, found: Found, now: Now) {
         if let Some(number) = self.table.number_of(found.id) {
@@ -85,10 +118,14 @@ impl Tailer {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
             Err(error) => {
-                if !self.running && self.start_of(&found) == Start::Learn {
+                if !self.running && self.start_of(&found, false) == Start::Learn {
                     self.fixed_ends.insert(found.id, found.size);
                 }
-                return self.cannot_read(&found.real, &error);
+                if self.cannot_read(&found.real, &error) && self.running && !self.is_known(found.id) {
+                    let mut generation = self.generation(&found, self.stream(found.id, now));
+                    self.tell_later(&mut generation, now);
+                }
+                return;
             }
         };
         if id != found.id {
@@ -106,7 +143,9 @@ impl Tailer {
         };
         match admitted {
             Ok(()) => self.can_read(&found.real),
-            Err(error) => self.cannot_read(&found.real, &error),
+            Err(error) => {
+                self.cannot_read(&found.real, &error);
+            }
         }
     }
 
@@ -137,7 +176,9 @@ impl Tailer {
                 Some(known) if known.size == size => known.changed,
                 Some(_) | None => now.steady,
             };
-            self.pending.insert(found.id, Pending { found: found.clone(), size, changed, file: Some(file) });
+            let held = self.pending.values().filter(|pending| pending.file.is_some()).count();
+            let file = Some(file).filter(|_| held < self.limits.max_open / 4);
+            self.pending.insert(found.id, Pending { found: found.clone(), size, changed, file });
             return Ok(());
         }
         self.pending.remove(&found.id);
@@ -164,7 +205,7 @@ impl Tailer {
                 }
                 self.close_stream(&orphan, now);
             }
-            Kind::Twin => generation.resume_at(&file, size, self.limits.max_line)?,
+            Kind::Twin(until) => generation.resume_at(&file, until.min(size), self.limits.max_line)?,
             Kind::Wait | Kind::New => return self.admit_new(found, generation, file, size, head, now),
         }
         generation.set_head(head);
@@ -183,7 +224,7 @@ impl Tailer {
     ) -> io::Result<()> {
         let mut file = Some(file);
         let fixed_end = self.fixed_ends.remove(&found.id);
-        let start = self.start_of(found);
+        let start = self.start_of(found, false);
         if let (Some(end), Some(file)) = (fixed_end, &file) {
             generation.resume_at(file, end.min(size), self.limits.max_line)?;
         } else if start == Start::Live {
@@ -191,7 +232,7 @@ impl Tailer {
         } else if let Some(opened) = &file {
             generation.resume_at(opened, size, self.limits.max_line)?;
             if start == Start::Learn && generation.offset() > 0 {
-                self.learn(found, generation.offset(), None);
+                self.learn(found, generation.offset(), false);
             }
             if found.sibling {
                 generation.life = Life::Sealed { since: now.steady };
@@ -234,7 +275,8 @@ impl Tailer {
                 return Ok(());
             }
             unpacked?;
-            twin = self.starts_like(&Group::of(&found.real), &head);
+            let mut again = || packing.unpack(identity::open(&found.real)?);
+            twin = self.starts_like(&Group::of(&found.real), &head, &mut again);
         }
         // Written to once more after it was done, and packed before anybody looked.
         let grown = |offset: u64| length.is_some_and(|length| length != offset as u32);
@@ -249,7 +291,14 @@ impl Tailer {
         twin = orphaned.map(Twin::Orphan).or(twin);
         self.pending.remove(&found.id);
         match twin {
-            Some(Twin::Held(_) | Twin::Former(_)) => generation.life = Life::Sealed { since: now.steady },
+            Some(Twin::Held(_) | Twin::Former(_)) => {
+                // Not told: should we die before the other one is drained, the rest is read from here.
+                generation.life = Life::Sealed { since: now.steady };
+                let number = self.table.number();
+                generation.round = self.round;
+                self.table.insert(number, generation);
+                return Ok(());
+            }
             Some(Twin::Orphan(number)) => {
                 let Some(orphan) = self.orphans.remove(number) else { return Ok(()) };
                 generation.take_place(&orphan);
@@ -263,10 +312,11 @@ impl Tailer {
                     self.close_stream(&orphan, now);
                 }
             }
-            None => match self.start_of(found) {
-                Start::Live => {}
+            None => match self.start_of(found, true) {
+                Start::Live => self.claim_unread(&generation.group, now),
                 Start::Learn => {
-                    self.learn(found, u64::MAX, Some(packing));
+                    self.learn(found, u64::MAX, true);
+                    generation.live_from = u64::MAX;
                     generation.life = Life::Sealed { since: now.steady };
                 }
                 Start::Known => generation.life = Life::Sealed { since: now.steady },
@@ -276,19 +326,29 @@ impl Tailer {
         Ok(())
     }
 
+    /// A packed generation is read from its first byte: that answers for one of which nothing was read before it went.
+    fn claim_unread(&mut self, group: &Group, now: Now) {
+        let unread = |orphan: &Orphan| orphan.place.offset == 0 && !orphan.settled && !orphan.truncated;
+        let number = self.orphans.of_group(group).filter(|(_, orphan)| unread(orphan)).map(|(number, _)| number).last();
+        if let Some(orphan) = number.and_then(|number| self.orphans.remove(number)) {
+            self.close_stream(&orphan, now);
+        }
+    }
+
     /// Lines of it were read in an earlier life.
     fn is_known(&self, id: FileId) -> bool {
         self.orphans.of_file(id).next().is_some()
     }
 
-    fn start_of(&self, found: &Found) -> Start {
+    fn start_of(&self, found: &Found, packed: bool) -> Start {
         let newer = Timestamp::from_micros(found.modified_ns / 1_000) >= self.last_look.saturating_sub(SLACK);
         let live_if = |live: bool| if live { Start::Live } else { Start::Known };
         if self.running || self.known_groups.contains(&Group::of(&found.real)) {
             return live_if(!found.sibling || newer);
         }
         let born = Timestamp::from_micros(found.id.birth_ns / 1_000);
-        if !self.first_start && !found.sibling && found.id.birth_ns != 0 && born >= self.last_look {
+        // A packed file is always younger than what is in it.
+        if !self.first_start && !packed && found.id.birth_ns != 0 && born >= self.last_look.saturating_sub(TICK) {
             return Start::Live;
         }
         match self.finder.config(found.config).map(|config| config.read_from).unwrap_or_default() {
@@ -313,7 +373,8 @@ impl Tailer {
             generation.attach(file);
         }
         generation.last_read = now.steady;
-        if self.running && (generation.offset() > 0 || generation.is_sealed()) {
+        if self.running {
+            // Also at byte 0: what was found once is not old after a restart.
             self.tell_later(&mut generation, now);
         }
         self.table.insert(number, generation);
@@ -350,10 +411,10 @@ impl Tailer {
         self.tell_later(&mut generation, now);
     }
 
-    fn learn(&mut self, found: &Found, until: u64, packing: Option<Packing>) {
+    fn learn(&mut self, found: &Found, until: u64, packed: bool) {
         let origin = self.origin(found);
         let (path, id, modified_ns) = (found.real.clone(), found.id, found.modified_ns);
-        self.learning.push(LearnItem { path, id, until, packing, origin, modified_ns });
+        self.learning.push(LearnItem { path, id, until, packed, origin, modified_ns });
     }
 
     /// A name for the lines of a file that no other lines have.

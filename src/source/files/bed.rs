@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::model::{Phase, Position, SourceEvent, StreamKey, Timestamp};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
+
+use crate::model::{Phase, Position, SourceEvent, StreamKey};
 
 use super::super::FromSource;
 use super::config::{FilesConfig, Limits, Pattern};
-use super::generation::Now;
+use super::generation::{Generation, Now};
+use super::identity::FileId;
 use super::tailer::{Tailer, Wake};
 
 pub struct Bed {
@@ -19,6 +23,8 @@ pub struct Bed {
     pub config: FilesConfig,
     tailer: Option<Tailer>,
     clock: Duration,
+    /// How far the wall clock is off.
+    pub wall_error: jiff::SignedDuration,
     /// Last position of each stream, as the store would hold it.
     pub store: BTreeMap<StreamKey, Position>,
     /// Live lines since the last `take`.
@@ -43,6 +49,7 @@ impl Bed {
             config,
             tailer: None,
             clock: Duration::ZERO,
+            wall_error: jiff::SignedDuration::ZERO,
             store: BTreeMap::new(),
             lines: Vec::new(),
             keys: Vec::new(),
@@ -87,13 +94,31 @@ impl Bed {
         self.remove(from);
     }
 
+    /// Takes or gives all permissions.
+    pub fn allow(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).expect("to set them");
+    }
+
     /// Starts a tailer on what is in the store, and learns.
     pub fn start(&mut self) {
+        self.start_as(false);
+    }
+
+    /// As after a death before learning was done.
+    pub fn start_relearning(&mut self) {
+        self.start_as(true);
+    }
+
+    fn start_as(&mut self, relearn: bool) {
+        let _powerless = Powerless::new();
         let mut tailer = Tailer::new(vec![self.config.clone()], vec![self.path("own")], self.limits.clone());
         let known: Vec<Position> = self.store.values().cloned().collect();
         let now = self.now();
         for position in tailer.open(&known, now) {
             self.store.insert(position.stream.clone(), position);
+        }
+        if relearn {
+            tailer.learn_again();
         }
         for item in tailer.take_learning() {
             let (learned, events) = (&mut self.learned, &mut self.events);
@@ -125,7 +150,7 @@ impl Bed {
 
     fn now(&self) -> Now {
         // The steady clock of a test starts anew with it; the wall clock is the one that files are written by.
-        Now { steady: self.clock, wall: Timestamp::from(jiff::Timestamp::now()) }
+        Now { steady: self.clock, wall: (jiff::Timestamp::now() + self.wall_error).into() }
     }
 
     /// Lets `millis` pass, ticking as the tail loop would.
@@ -154,6 +179,7 @@ impl Bed {
     /// One tick. True when there is more to do at once.
     pub fn tick(&mut self, wake: &Wake) -> bool {
         let now = self.now();
+        let _powerless = Powerless::new();
         let Some(tailer) = &mut self.tailer else { return false };
         let (lines, keys, store, events) = (&mut self.lines, &mut self.keys, &mut self.store, &mut self.events);
         tailer.look(now, wake);
@@ -205,5 +231,40 @@ impl Bed {
 
     pub fn root(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Whether the tailer has the file at `name` open.
+    pub fn holds(&self, name: &str) -> bool {
+        let id = fs::metadata(self.path(name)).map(|metadata| FileId::of(&metadata));
+        let Some((tailer, id)) = self.tailer.as_ref().zip(id.ok()) else { return false };
+        let open = tailer.table.number_of(id).and_then(|number| tailer.table.get(number));
+        open.is_some_and(Generation::is_open) || tailer.pending.get(&id).is_some_and(|pending| pending.file.is_some())
+    }
+
+    /// How many files the tailer has open.
+    pub fn open_files(&self) -> usize {
+        let links = fs::read_dir("/proc/self/fd").expect("to list it").flatten();
+        links.filter(|entry| fs::read_link(entry.path()).is_ok_and(|target| target.starts_with(self.root()))).count()
+    }
+}
+
+/// While it lives, this thread may read only what its user may: root too is kept out by a mode of 0000.
+pub struct Powerless {
+    before: CapabilitySets,
+}
+
+impl Powerless {
+    pub fn new() -> Powerless {
+        let before = capabilities(None).expect("to ask for them");
+        let powers = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+        set_capabilities(None, CapabilitySets { effective: before.effective - powers, ..before })
+            .expect("to drop some");
+        Powerless { before }
+    }
+}
+
+impl Drop for Powerless {
+    fn drop(&mut self) {
+        set_capabilities(None, self.before).expect("to take back what is permitted");
     }
 }

@@ -88,6 +88,14 @@ impl Finder {
         self.configs.iter().position(|config| config.include.iter().any(|own| own.matches(path) || own.matches(&log)))
     }
 
+    /// Nothing is to be read of `path`, whoever points to it.
+    pub fn excludes(&self, path: &Path) -> bool {
+        match self.covers(path) {
+            Some(config) => self.is_excluded(path, config),
+            None => (0..self.configs.len()).any(|config| self.is_excluded(path, config)),
+        }
+    }
+
     /// One look at everything. `groups` are logs known from before, whose siblings are wanted too.
     pub fn look(&self, groups: &HashSet<Group>) -> Sighting {
         let mut look = Look {

@@ -26,6 +26,9 @@ pub struct Now {
     pub wall: Timestamp,
 }
 
+/// Bytes compared at a time.
+const COMPARE: usize = 64 << 10;
+
 /// Where a generation is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Life {
@@ -152,10 +155,78 @@ impl Generation {
 
     /// It is open and no longer holds what was read of it.
     pub fn is_truncated(&self) -> bool {
-        let Body::Plain(file) = &self.body else { return false };
+        matches!(&self.body, Body::Plain(file) if !self.holds_its_tail(file))
+    }
+
+    fn holds_its_tail(&self, own: &File) -> bool {
         let mut tail = vec![0; self.tail.len()];
         let start = self.offset.saturating_sub(tail.len() as u64);
-        read_at(file, &mut tail, start).is_ok_and(|read| read < tail.len() || tail != self.tail)
+        read_at(own, &mut tail, start).is_ok_and(|read| read == tail.len() && tail == self.tail)
+    }
+
+    /// Up to where `file` of `size` bytes, which is known to hold the same up to `known`, holds what this one does;
+    /// `None` when they part before either ends.
+    ///
+    /// # Errors
+    /// When `file` cannot be read.
+    pub fn agrees(&self, file: &File, known: u64, size: u64) -> io::Result<Option<u64>> {
+        // Gone: what was read of it is all there is to say.
+        let Some(own) = self.at_hand() else { return Ok(Some(known)) };
+        if !self.holds_its_tail(&own) {
+            // Nor is what it holds now.
+            return Ok(Some(known));
+        }
+        let (mut left, mut right) = (vec![0; COMPARE], vec![0; COMPARE]);
+        let mut at = known;
+        while at < size {
+            let mine = read_at(&own, &mut left, at).unwrap_or(0);
+            let its = read_at(file, &mut right, at)?;
+            let common = mine.min(its);
+            if left.get(..common) != right.get(..common) {
+                return Ok(None);
+            }
+            at += common as u64;
+            if common < COMPARE {
+                break;
+            }
+        }
+        Ok(Some(at))
+    }
+
+    /// True when `plain` holds the same bytes as this file, as far as both go and as is worth the time; also when this
+    /// file is not at hand.
+    ///
+    /// # Errors
+    /// When `plain` cannot be read.
+    pub fn goes_on_like<R: Read>(&self, mut plain: R) -> io::Result<bool> {
+        let Some(own) = self.at_hand() else { return Ok(true) };
+        let mut mine = vec![0; COMPARE];
+        let mut at = 0;
+        while at < Checkpoints::WORTH {
+            let mut its = Vec::with_capacity(COMPARE);
+            plain.by_ref().take(COMPARE as u64).read_to_end(&mut its)?;
+            let common = read_at(&own, &mut mine, at).unwrap_or(0).min(its.len());
+            if mine.get(..common) != its.get(..common) {
+                return Ok(false);
+            }
+            if common < COMPARE {
+                break;
+            }
+            at += common as u64;
+        }
+        Ok(true)
+    }
+
+    /// The plain file, if it is open or can be.
+    fn at_hand(&self) -> Option<File> {
+        match &self.body {
+            Body::Plain(own) => own.try_clone().ok(),
+            Body::Packed { .. } => None,
+            Body::Closed => {
+                let own = identity::open(&self.path).ok()?;
+                own.metadata().is_ok_and(|metadata| FileId::of(&metadata) == self.id).then_some(own)
+            }
+        }
     }
 
     /// Goes on at the line that `end` of `file` is in; what is before was not and will not be read as live.

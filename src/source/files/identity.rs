@@ -3,15 +3,16 @@
 //! Inodes are reused, birth times are missing on some file systems, and heads repeat: only together they tell. Decides
 //! nothing about what to do then (`admit`).
 
-use std::fs::{File, Metadata, OpenOptions};
-use std::io;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::super::text::Text;
 use crate::model::{FilePlace, StreamKey};
 
 /// Bytes of the head that are compared.
@@ -135,6 +136,8 @@ pub struct Checkpoints {
 
 impl Checkpoints {
     const MAX: usize = 32;
+    /// So much of a packed file is unpacked to compare it.
+    pub const WORTH: u64 = 16 << 20;
 
     pub fn add(&mut self, offset: u64, tail: &[u8]) {
         if self.marks.last().is_some_and(|(last, _, _)| *last >= offset) {
@@ -151,18 +154,56 @@ impl Checkpoints {
         self.marks.push((offset, tail.len(), xxh3_64(tail)));
     }
 
-    /// True when a file of `size` holds the bytes before the last mark inside it.
+    /// The last mark inside a file of `size`, if the file holds the bytes before it.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn hold(&self, file: &File, size: u64) -> io::Result<bool> {
+    pub fn held(&self, file: &File, size: u64) -> io::Result<Option<u64>> {
         let Some((offset, length, hash)) = self.marks.iter().rev().find(|(offset, _, _)| *offset <= size) else {
-            return Ok(false);
+            return Ok(None);
         };
         let mut tail = vec![0; *length];
         let read = read_at(file, &mut tail, offset.saturating_sub(*length as u64))?;
-        Ok(read == *length && xxh3_64(&tail) == *hash)
+        Ok((read == *length && xxh3_64(&tail) == *hash).then_some(*offset))
     }
+
+    /// True when `plain` holds the bytes before every mark, and before the place of `anchors`, as far as it goes and as
+    /// far as is worth its time.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn agree<R: Read>(&self, anchors: &Anchors, mut plain: R) -> io::Result<bool> {
+        let last = (anchors.offset, anchors.tail.len(), xxh3_64(&anchors.tail));
+        let mut at = 0;
+        for (offset, length, hash) in self.marks.iter().chain([&last]) {
+            let start = offset.saturating_sub(*length as u64);
+            // Marks may overlap; those that do are as good as the one before.
+            if start < at || *offset > Checkpoints::WORTH {
+                continue;
+            }
+            at += io::copy(&mut plain.by_ref().take(start - at), &mut io::sink())?;
+            let mut tail = Vec::with_capacity(*length);
+            let read = plain.by_ref().take(*length as u64).read_to_end(&mut tail)?;
+            at += read as u64;
+            if read < *length {
+                return Ok(true);
+            }
+            if xxh3_64(&tail) != *hash {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Where the file `id` is now: at `path`, or under another name in the same directory.
+pub fn locate(path: &Path, id: FileId) -> Option<(PathBuf, Metadata)> {
+    let is_it = |path: &Path| fs::symlink_metadata(path).ok().filter(|metadata| FileId::of(metadata).is_same(&id));
+    if let Some(metadata) = is_it(path) {
+        return Some((path.to_path_buf(), metadata));
+    }
+    let entries = fs::read_dir(path.parent()?).ok()?;
+    entries.flatten().find_map(|entry| is_it(&entry.path()).map(|metadata| (entry.path(), metadata)))
 }
 
 /// Opens for reading without ever waiting: a FIFO put in place of a log must not hang us.
@@ -216,6 +257,7 @@ pub fn read_head(file: &File, limit: u64) -> io::Result<Vec<u8>> {
 /// Those of `pread`.
 pub fn line_start(file: &File, end: u64, max_line: usize) -> io::Result<(u64, bool)> {
     const STEP: u64 = 64 << 10;
+    let text = Text::of(&read_head(file, Text::MARK as u64)?);
     let mut buffer = vec![0; STEP as usize];
     let mut high = end;
     while high > 0 {
@@ -227,8 +269,8 @@ pub fn line_start(file: &File, end: u64, max_line: usize) -> io::Result<(u64, bo
         let part = buffer.get_mut(..wanted).unwrap_or_default();
         let read = read_at(file, part, low)?;
         let part = part.get(..read).unwrap_or_default();
-        if let Some(at) = memchr::memrchr(b'\n', part) {
-            return Ok((low + at as u64 + 1, false));
+        if let Some(length) = text.last_line_end(part, low) {
+            return Ok((low + length as u64, false));
         }
         high = low;
     }
@@ -245,6 +287,9 @@ pub fn is_binary(head: &[u8]) -> bool {
     const MAGICS: [&[u8]; 4] = [b"LPKSHHRH", b"\x7fELF", b"SQLite format 3\0", b"\x89PNG"];
     if MAGICS.iter().any(|magic| head.starts_with(magic)) {
         return true;
+    }
+    if Text::is_utf16_text(head) {
+        return false;
     }
     // A log that was truncated under a writer that kept its place starts with NULs; one with space reserved ends so.
     let is_text = |byte: &u8| *byte != 0;
@@ -281,6 +326,8 @@ mod tests {
         check_line_start(b"abc\nde", 6, (4, false));
         check_line_start(&[vec![b'x'; 80_000], b"\n".to_vec(), vec![b'y'; 70_000]].concat(), 150_001, (80_001, false));
         check_line_start(&vec![b'x'; 300_000], 300_000, (300_000, true));
+        check_line_start(b"\xff\xfea\0\n\0b\0\n\x0a", 10, (6, false));
+        check_line_start(b"\xfe\xff\0a\0\n\x0a\0\0", 9, (6, false));
     }
 
     #[test]
@@ -316,6 +363,8 @@ mod tests {
         assert!(!is_binary(b"Nov 22 10:20:30 host app: hello\n"));
         assert!(!is_binary(&[&[0; 500][..], b"Nov 22 10:20:30 host app: hello\n"].concat()));
         assert!(!is_binary("héllo wörld\n".as_bytes()));
+        assert!(!is_binary(b"\xff\xfeh\0i\0\r\0\n\0"));
+        assert!(is_binary(b"\xff\xfe\0\0h\0\0\0i\0\0\0"));
         assert!(!is_binary(b""));
     }
 }

@@ -2,14 +2,14 @@
 //!
 //! Its blocks carry no position: learning is not resumed. Must never touch what live reading owns.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::{LineBlock, Origin, Phase, SourceEvent};
 
-use super::super::decompress::Packing;
+use super::super::decompress::{MAGIC_BYTES, Packing};
 use super::super::split::Splitter;
 use super::super::{Closed, FromSource};
 use super::config::Limits;
@@ -23,7 +23,8 @@ pub struct LearnItem {
     pub id: FileId,
     /// Lines from here on are live.
     pub until: u64,
-    pub packing: Option<Packing>,
+    /// To be read through a decoder.
+    pub packed: bool,
     pub origin: Origin,
     pub modified_ns: i64,
 }
@@ -70,10 +71,14 @@ impl LearnItem {
     /// The plain bytes; `None` when the file is gone. Renamed since, it is found in its directory.
     fn open(&self) -> io::Result<Option<Box<dyn Read + Send>>> {
         let Some(file) = self.find()? else { return Ok(None) };
-        match self.packing {
-            Some(packing) => packing.unpack(file).map(Some),
-            None => Ok(Some(Box::new(file))),
+        if !self.packed {
+            return Ok(Some(Box::new(file)));
         }
+        let mut magic = [0; MAGIC_BYTES];
+        let read = identity::read_at(&file, &mut magic, 0)?;
+        let packing = Packing::of(magic.get(..read).unwrap_or_default());
+        let packing = packing.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not packed any more"))?;
+        packing.unpack(file).map(Some)
     }
 
     fn find(&self) -> io::Result<Option<File>> {
@@ -84,14 +89,10 @@ impl LearnItem {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let Some(Ok(entries)) = self.path.parent().map(fs::read_dir) else { return Ok(None) };
-        for entry in entries.flatten() {
-            let same = entry.metadata().is_ok_and(|metadata| FileId::of(&metadata) == self.id);
-            if same && let Ok(file) = identity::open(&entry.path()) {
-                return Ok(Some(file));
-            }
+        match identity::locate(&self.path, self.id) {
+            Some((path, _)) => Ok(identity::open(&path).ok().filter(is_it)),
+            None => Ok(None),
         }
-        Ok(None)
     }
 
     fn cannot_read(&self, error: &io::Error, sink: &mut Sink<'_>) -> Result<(), Closed> {

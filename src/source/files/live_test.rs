@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,8 @@ use super::super::{FromSource, Outlet, Source};
 use super::Files;
 use super::config::{FilesConfig, Limits, Pattern};
 
-struct Live {
+/// The whole source on a directory of its own, in which `app.log` holds one line.
+pub struct Live {
     directory: tempfile::TempDir,
     receiver: Receiver<FromSource>,
     stop: CancellationToken,
@@ -24,7 +25,7 @@ struct Live {
 }
 
 impl Live {
-    fn start(include: &[&str], hints: bool, queue: usize) -> Live {
+    pub fn start(include: &[&str], hints: bool, queue: usize) -> Live {
         let directory = tempfile::tempdir().expect("a directory");
         append(&directory.path().join("app.log"), "old\n");
         let pattern =
@@ -41,7 +42,7 @@ impl Live {
     }
 
     /// Lines as they come, until there are `count` live ones; learned ones are marked.
-    fn lines(&mut self, count: usize) -> Vec<String> {
+    pub fn lines(&mut self, count: usize) -> Vec<String> {
         let patience = Instant::now() + Duration::from_secs(30);
         let (mut lines, mut live) = (Vec::new(), 0);
         while live < count || self.learned == 0 {
@@ -65,6 +66,12 @@ impl Live {
     }
 }
 
+impl Live {
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+}
+
 impl Drop for Live {
     fn drop(&mut self) {
         self.stop.cancel();
@@ -74,7 +81,7 @@ impl Drop for Live {
     }
 }
 
-fn append(path: &Path, bytes: &str) {
+pub fn append(path: &Path, bytes: &str) {
     fs::create_dir_all(path.parent().expect("has one")).expect("to make it");
     let mut file = OpenOptions::new().create(true).append(true).open(path).expect("to open it");
     file.write_all(bytes.as_bytes()).expect("to write it");

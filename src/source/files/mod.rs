@@ -28,6 +28,12 @@ mod reading_test;
 #[cfg(test)]
 mod model_test;
 #[cfg(test)]
+mod nasty_test;
+#[cfg(test)]
+mod bugs_of_others_test;
+#[cfg(test)]
+mod limits_test;
+#[cfg(test)]
 mod live_test;
 
 use std::path::PathBuf;

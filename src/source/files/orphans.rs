@@ -1,13 +1,16 @@
 //! Places without their file: truncated, gone, or of an earlier life and not found yet. Indexed, bounded; decides nothing.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{FilePlace, StreamKey};
 
 use super::find::Group;
-use super::identity::{Anchors, Checkpoints, FileId};
+use super::identity::{self, Anchors, Checkpoints, FileId};
 
 /// How many are kept.
 const MAX_ORPHANS: usize = 16_384;
@@ -35,6 +38,20 @@ pub struct Orphan {
 impl Orphan {
     pub fn id(&self) -> FileId {
         FileId::of_place(&self.place)
+    }
+
+    /// Where it was last seen.
+    pub fn path(&self) -> PathBuf {
+        PathBuf::from(&self.place.path)
+    }
+
+    /// The file may come back: its directory is away (a mount that comes later, a tree being replaced) or closed to us,
+    /// or it is there and cannot be read.
+    pub fn is_only_away(&self) -> bool {
+        let path = self.path();
+        !self.group.directory.is_dir()
+            || fs::symlink_metadata(&path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+            || identity::locate(&path, self.id()).is_some()
     }
 
     pub fn anchors(&self) -> Anchors {

@@ -2,14 +2,19 @@
 //!
 //! Where rules cannot tell, the answer is the one that reads a line twice rather than never.
 
+use std::cell::RefCell;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 
 use super::find::{Found, Group};
 use super::generation::Now;
-use super::identity::{Anchors, HEAD_BYTES, Likeness};
+use super::identity::{Anchors, Checkpoints, HEAD_BYTES, Likeness};
 use super::names;
+use super::orphans::Orphan;
 use super::tailer::Tailer;
+
+/// Opens the plain text of a packed file, from its first byte.
+pub type Unpacked<'a> = dyn FnMut() -> io::Result<Box<dyn Read + Send>> + 'a;
 
 /// What a plain file turns out to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,8 +23,8 @@ pub enum Kind {
     Resumed(u64),
     /// A copy of the file of this orphan: goes on where that one ended.
     CopyOf(u64),
-    /// A copy of what was read elsewhere: nothing in it is new.
-    Twin,
+    /// A copy of what was or will be read elsewhere, up to this byte.
+    Twin(u64),
     /// Cannot be told yet: a copy may be in the making.
     Wait,
     New,
@@ -42,7 +47,7 @@ impl Tailer {
         }
         // Copies are made under rotated names; a bare name is only suspected when its bytes say so.
         let rotated = found.sibling || is_rotated(found);
-        let mut likely = Likely { twin: false, undecided: false };
+        let mut likely = Likely { twin: None, undecided: false };
         for (number, orphan) in self.orphans.of_group(&group) {
             let anchors = orphan.anchors();
             if anchors.is_empty() || orphan.id().is_same(&found.id) {
@@ -53,8 +58,10 @@ impl Tailer {
                 Likeness::Different => {}
                 Likeness::Undecided => {
                     let head_is = anchors.compare_head(head) == Likeness::Same;
-                    likely.twin |= head_is && orphan.checkpoints.hold(file, size)?;
-                    likely.undecided |= likely.twin || !orphan.settled && (head_is || rotated);
+                    if head_is {
+                        likely.twin = likely.twin.max(orphan.checkpoints.held(file, size)?);
+                    }
+                    likely.undecided |= likely.twin.is_some() || !orphan.settled && (head_is || rotated);
                 }
             }
         }
@@ -72,13 +79,18 @@ impl Tailer {
                     anchors if common < anchors.head_len || anchors.tail.is_empty() => Likeness::Undecided,
                     anchors => anchors.compare(file, head, size)?,
                 };
-                let is_copy = match likeness {
-                    Likeness::Same => true,
+                let known = match likeness {
+                    Likeness::Same => Some(generation.offset()),
                     Likeness::Different => continue,
-                    Likeness::Undecided => generation.checkpoints().hold(file, size)?,
+                    Likeness::Undecided => generation.checkpoints().held(file, size)?,
                 };
-                likely.twin |= is_copy;
-                likely.undecided |= !is_copy || !generation.is_sealed();
+                // What is behind must be the same too: generations may all start with one banner.
+                let twin = known.map(|known| generation.agrees(file, known, size)).transpose()?.flatten();
+                likely.twin = likely.twin.max(twin);
+                likely.undecided |= match known {
+                    Some(_) => twin.is_some() && !generation.is_sealed(),
+                    None => true,
+                };
             }
         }
         let pending = self.pending.get(&found.id);
@@ -86,20 +98,35 @@ impl Tailer {
             pending.is_some_and(|known| known.size == size && now.steady >= known.changed + self.limits.twin_wait);
         Ok(match likely {
             Likely { undecided: true, .. } if !waited => Kind::Wait,
-            Likely { twin: true, .. } => Kind::Twin,
-            Likely { twin: false, .. } => Kind::New,
+            Likely { twin: Some(until), .. } => Kind::Twin(until),
+            Likely { twin: None, .. } => Kind::New,
         })
     }
 
-    /// A generation or place of the same log whose plain text starts like this.
-    pub(super) fn starts_like(&self, group: &Group, head: &[u8]) -> Option<Twin> {
-        let same = |anchors: &Anchors| anchors.head_len > 0 && anchors.compare_head(head) == Likeness::Same;
+    /// A generation or place of the same log whose plain text starts like this, and goes on like that of `packed`.
+    pub(super) fn starts_like(&self, group: &Group, head: &[u8], packed: &mut Unpacked<'_>) -> Option<Twin> {
+        // What cannot be unpacked a second time was a first time: its head must do.
+        let packed = RefCell::new(packed);
+        let packed = || (packed.borrow_mut())();
+        let same = |anchors: &Anchors, checkpoints: &Checkpoints| {
+            anchors.head_len > 0
+                && anchors.compare_head(head) == Likeness::Same
+                && packed().map_or(Ok(true), |plain| checkpoints.agree(anchors, plain)).unwrap_or(true)
+        };
         for generation in self.table.of_group(group).filter(|generation| !generation.packed) {
             // What was not read yet may have been packed already.
             let young = || generation.is_open() && generation.head().len() < HEAD_BYTES;
-            let twin = if same(&generation.anchors()) {
-                if generation.is_truncated() { Twin::Former } else { Twin::Held }
-            } else if young() && generation.peek().is_ok_and(|own| !own.is_empty() && head.starts_with(&own)) {
+            let twin = if same(&generation.anchors(), generation.checkpoints()) {
+                if generation.is_truncated() {
+                    Twin::Former
+                } else if packed().map_or(Ok(true), |plain| generation.goes_on_like(plain)).unwrap_or(true) {
+                    Twin::Held
+                } else {
+                    continue;
+                }
+            } else if young()
+                && generation.peek().is_ok_and(|own| own.is_empty() == head.is_empty() && head.starts_with(&own))
+            {
                 Twin::Held
             } else {
                 continue;
@@ -107,7 +134,8 @@ impl Tailer {
             return self.table.number_of(generation.id).map(twin);
         }
         // A full head tells more than the few bytes of a young file.
-        let mut orphans: Vec<_> = self.orphans.of_group(group).filter(|(_, orphan)| same(&orphan.anchors())).collect();
+        let is_it = |(_, orphan): &(u64, &Orphan)| same(&orphan.anchors(), &orphan.checkpoints);
+        let mut orphans: Vec<_> = self.orphans.of_group(group).filter(is_it).collect();
         orphans.sort_by_key(|(_, orphan)| HEAD_BYTES.saturating_sub(orphan.place.head_len as usize));
         orphans.first().map(|(number, _)| Twin::Orphan(*number))
     }
@@ -126,7 +154,8 @@ pub enum Twin {
 
 /// What speaks for a copy so far.
 struct Likely {
-    twin: bool,
+    /// Up to where.
+    twin: Option<u64>,
     undecided: bool,
 }
 

@@ -68,8 +68,8 @@ impl Tailer {
             if orphan.settled || now.steady < orphan.since + self.limits.orphan_wait {
                 continue;
             }
-            if !orphan.truncated && !orphan.group.directory.is_dir() {
-                // The directory is away, not only the file: a mount that comes later, a tree being replaced.
+            if !orphan.truncated && orphan.is_only_away() {
+                orphan.since = now.steady;
                 continue;
             }
             orphan.settled = true;

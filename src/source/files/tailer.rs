@@ -15,7 +15,7 @@ use crate::model::{Medium, Origin, Position, SourceEvent, Timestamp};
 use super::super::{Closed, FromSource};
 use super::config::{FilesConfig, Limits};
 use super::find::{Finder, Found, Group};
-use super::generation::{Life, Now, Sink};
+use super::generation::{Generation, Life, Now, Sink};
 use super::identity::FileId;
 use super::learn::LearnItem;
 use super::orphans::Orphans;
@@ -141,9 +141,9 @@ impl Tailer {
                 path: generation.path.clone(),
                 id: generation.id,
                 until: generation.live_from,
-                packing: None,
+                packed: generation.packed,
                 origin: (*generation.origin).clone(),
-                modified_ns: 0,
+                modified_ns: generation.origin.written.map_or(0, |time| time.as_micros().saturating_mul(1_000)),
             });
         }
         // A file found just now is in the list already.
@@ -213,12 +213,14 @@ impl Tailer {
         self.events.push_back(FromSource::Event(event));
     }
 
-    /// Says once that `path` cannot be read.
-    pub(super) fn cannot_read(&mut self, path: &Path, error: &io::Error) {
-        if self.unreadable.len() < MAX_UNREADABLE && self.unreadable.insert(path.to_path_buf()) {
+    /// Says once that `path` cannot be read. True when it was news.
+    pub(super) fn cannot_read(&mut self, path: &Path, error: &io::Error) -> bool {
+        let news = self.unreadable.len() < MAX_UNREADABLE && self.unreadable.insert(path.to_path_buf());
+        if news {
             let origin = Arc::from(path.to_string_lossy());
             self.event(SourceEvent::Unreadable { origin, error: error.to_string(), fix: unreadable::fix(path, error) });
         }
+        news
     }
 
     pub(super) fn can_read(&mut self, path: &Path) {
@@ -272,17 +274,22 @@ impl Tailer {
         if self.open_at_most <= self.limits.max_open {
             return;
         }
-        let closable = |(_, generation): &(u64, &super::generation::Generation)| {
-            generation.is_open() && !generation.packed && generation.life == Life::Active
+        // What has a name can be opened again: the active ones do, the rotated ones if the last scan saw them.
+        let named = |generation: &Generation| match generation.life {
+            Life::Active => true,
+            Life::Rotated { .. } => generation.round == self.round,
+            Life::Sealed { .. } => false,
         };
-        let mut idle: Vec<(bool, Duration, u64)> = self
+        let mut idle: Vec<(bool, bool, Duration, u64)> = self
             .table
             .iter()
-            .filter(closable)
-            .map(|(number, generation)| (generation.dirty, generation.last_read, number))
+            .filter(|(_, generation)| generation.is_open() && !generation.packed && named(generation))
+            .map(|(number, generation)| {
+                (generation.life != Life::Active, generation.dirty, generation.last_read, number)
+            })
             .collect();
         idle.sort_unstable();
-        for (_, _, number) in idle.into_iter().take((self.limits.max_open / 8).max(1)) {
+        for (_, _, _, number) in idle.into_iter().take((self.limits.max_open / 8).max(1)) {
             if let Some(generation) = self.table.get_mut(number) {
                 generation.close();
                 self.open_at_most -= 1;
@@ -311,6 +318,7 @@ impl Tailer {
             self.groups.insert(Group::of(&found.real));
             self.admit(found, now);
         }
+        self.admit_strays(now);
         self.ignored.retain(|id| seen.contains(id));
         let round = self.round;
         for (_, generation) in self.table.iter_mut() {

@@ -14,6 +14,7 @@ use crate::model::{LineBlock, Origin, Phase, SourceEvent, Timestamp};
 
 use super::super::decompress::{MAGIC_BYTES, Packing};
 use super::super::split::Splitter;
+use super::super::text::Text;
 use super::super::{Closed, FromSource};
 use super::config::Limits;
 use super::generation::{Body, Generation, Now, Sink};
@@ -100,10 +101,12 @@ impl Generation {
         let length = usize::try_from(self.scanned - self.offset).unwrap_or(limits.max_line).min(limits.max_line);
         let mut bytes = vec![0; length];
         let read = read_at(file, &mut bytes, self.offset).unwrap_or(0);
-        let mut splitter = Splitter::new(limits.max_line, limits.max_block, self.offset, false);
+        let mut splitter = Splitter::new(limits.max_line, limits.max_block, self.offset, false)
+            .behind(Text::of(&self.head), &self.tail);
         let bytes = bytes.get(..read).unwrap_or_default();
         splitter.push(bytes);
         splitter.finish();
+        self.grow_head(self.offset, bytes);
         self.tail = bytes.get(read.saturating_sub(TAIL_BYTES)..).unwrap_or_default().to_vec();
         self.offset += read as u64;
         self.scanned = self.offset;
@@ -128,8 +131,10 @@ impl Generation {
         let packing = packing.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not packed any more"))?;
         let mut reader = packing.unpack(file)?;
         let to_tail = self.offset.saturating_sub(self.tail.len() as u64);
-        let mut tail = Vec::new();
-        let passed = io::copy(&mut reader.by_ref().take(to_tail), &mut io::sink())?;
+        let (mut head, mut tail) = (Vec::new(), Vec::new());
+        // As much of it as the text needs to be told.
+        let mut passed = reader.by_ref().take(to_tail.min(Text::MARK as u64)).read_to_end(&mut head)? as u64;
+        passed += io::copy(&mut reader.by_ref().take(to_tail - passed), &mut io::sink())?;
         reader.by_ref().take(self.tail.len() as u64).read_to_end(&mut tail)?;
         if passed < to_tail || tail != self.tail {
             // Not what was read before after all. Twice is better than never.
@@ -137,7 +142,9 @@ impl Generation {
             self.resume(&none, false, 0);
             reader = packing.unpack(identity::open(&self.path)?)?;
         }
-        let splitter = Splitter::new(limits.max_line, limits.max_block, self.offset, self.skip_to_newline);
+        head.extend_from_slice(&tail);
+        let splitter = Splitter::new(limits.max_line, limits.max_block, self.offset, self.skip_to_newline)
+            .behind(Text::of(&head), &self.tail);
         self.body = Body::Packed { reader, splitter };
         Ok(true)
     }
@@ -173,7 +180,8 @@ impl Generation {
         }
         buffer.resize(TAIL_BYTES + CHUNK, 0);
         let start = self.offset;
-        let mut splitter = Splitter::new(limits.max_line, limits.max_block, start, self.skip_to_newline);
+        let mut splitter = Splitter::new(limits.max_line, limits.max_block, start, self.skip_to_newline)
+            .behind(Text::of(&self.head), &self.tail);
         // The bytes in front of the place come along: they show that this is still the file we know.
         let mut context = self.tail.len().min(TAIL_BYTES);
         let mut at = start - (context as u64).min(start);
