@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io::{self, Read};
 
-use crate::mine::{self, Change, Health, Miner, Prepared, PreparedLine, Tails};
+use crate::mine::{self, Change, Detail, Growth, Health, Miner, Prepared, PreparedLine, Tails};
 use crate::model::{Header, LineSpan, TemplateId, Timestamp};
 use crate::parse::{Context, Plan};
 use crate::source::{MAX_BLOCK_BYTES, MAX_LINE_BYTES, Splitter};
@@ -27,6 +27,8 @@ pub struct Mining {
     places: HashMap<TemplateId, u32, BuildHasherDefault<Spread>>,
     totals: Totals,
     merged: bool,
+    /// Inputs read so far; the one at hand has this number less one.
+    inputs: u32,
 }
 
 /// How often a template was seen, and where. Lines are numbered from 1 through all inputs.
@@ -60,6 +62,7 @@ impl Mining {
             places: HashMap::default(),
             totals: Totals::default(),
             merged: false,
+            inputs: 0,
         }
     }
 
@@ -74,6 +77,7 @@ impl Mining {
         now: Timestamp,
         mut each: impl FnMut(u64, TemplateId) -> io::Result<()>,
     ) -> io::Result<()> {
+        self.inputs += 1;
         let mut plan = Plan::new(opened.medium, None);
         let reference = opened.written.unwrap_or(now);
         let mut input = opened.bytes;
@@ -199,6 +203,7 @@ impl Mining {
     ) -> io::Result<u32> {
         self.totals.lossy += u64::from(header.notes.lossy);
         self.totals.lines += 1;
+        self.miner.enter(self.inputs - 1, self.totals.lines);
         let mined = self.miner.mine(&header.message);
         self.merged |= matches!(mined.change, Some(Change::Merged { .. }));
         let number = self.totals.lines;
@@ -237,6 +242,21 @@ impl Mining {
         let mut templates: Vec<_> = counts.into_iter().map(|(id, count)| (id, text(id), count)).collect();
         templates.sort_by_key(|(_, _, count)| (std::cmp::Reverse(count.lines), count.first));
         templates
+    }
+
+    /// What became part of each template.
+    pub fn merged_from(&self) -> HashMap<TemplateId, Vec<TemplateId>> {
+        let mut merged: HashMap<TemplateId, Vec<TemplateId>> = HashMap::new();
+        for merge in self.miner.merges() {
+            merged.entry(merge.into).or_default().push(merge.gone);
+        }
+        merged
+    }
+
+    /// The inputs, by number in the order they were read, of which not every word is kept apart any more.
+    pub fn exploded(&self) -> impl Iterator<Item = (usize, Growth)> {
+        let growths = (0..self.inputs).map(|input| (input as usize, self.miner.growth(input)));
+        growths.filter(|(_, growth)| growth.detail() != Detail::Full)
     }
 
     pub fn totals(&self) -> Totals {

@@ -22,8 +22,11 @@ pub fn run(templates: &Templates) -> anyhow::Result<u8> {
     let now = crate::driver::now();
     let mut mining = Mining::new(&mine::Config::default(), fastrand::u64(..), context);
     let mut failed = None;
+    // In the order of their numbers: what cannot be opened has none.
+    let mut read = Vec::new();
     for input in &inputs {
         let passed = input.open().and_then(|opened| {
+            read.push(input.name());
             let read = match &mut assignments {
                 Some(assignments) => mining.read(opened, now, |line, id| assignments.push(line, id)),
                 None => mining.read(opened, now, |_, _| Ok(())),
@@ -41,13 +44,13 @@ pub fn run(templates: &Templates) -> anyhow::Result<u8> {
         assignments.finish(current).context("cannot write the assignments")?;
     }
     let mut out = BufWriter::new(io::stdout().lock());
-    let shown = if templates.json { json(&mut out, &mining) } else { text(&mut out, &mining) };
+    let shown = if templates.json { json(&mut out, &mining, &read) } else { text(&mut out, &mining) };
     match shown.and_then(|()| out.flush()) {
         // Who pipes us into `head` has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         shown => shown.context("cannot write to standard output")?,
     }
-    say_losses(&mining);
+    say_losses(&mining, &read);
     failed.map_or(Ok(exit::OK), Err)
 }
 
@@ -59,8 +62,15 @@ fn text(out: &mut impl Write, mining: &Mining) -> io::Result<()> {
     Ok(())
 }
 
-fn json(out: &mut impl Write, mining: &Mining) -> io::Result<()> {
+fn json(out: &mut impl Write, mining: &Mining, inputs: &[String]) -> io::Result<()> {
     let totals = mining.totals();
+    let mut merged = mining.merged_from();
+    let exploded: Vec<serde_json::Value> = mining
+        .exploded()
+        .map(|(input, growth)| {
+            serde_json::json!({"input": inputs.get(input), "templates_made": growth.born(), "detail": growth.detail()})
+        })
+        .collect();
     let templates: Vec<serde_json::Value> = mining
         .templates()
         .into_iter()
@@ -68,6 +78,7 @@ fn json(out: &mut impl Write, mining: &Mining) -> io::Result<()> {
             serde_json::json!({
                 "template_id": id,
                 "template": text,
+                "merged_from": merged.remove(&id).unwrap_or_default(),
                 "count": count.lines,
                 "first_line": count.first,
                 "last_line": count.last,
@@ -81,6 +92,7 @@ fn json(out: &mut impl Write, mining: &Mining) -> io::Result<()> {
         "cut_lines": totals.cut,
         "dropped_bytes": totals.dropped,
         "coarsened_shapes": mining.health().coarsened,
+        "exploded_inputs": exploded,
         "templates": templates,
     });
     serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -88,7 +100,7 @@ fn json(out: &mut impl Write, mining: &Mining) -> io::Result<()> {
 }
 
 /// What was not looked at, or not as it should be. Nothing on a good day.
-fn say_losses(mining: &Mining) {
+fn say_losses(mining: &Mining, inputs: &[String]) {
     let (totals, health) = (mining.totals(), mining.health());
     if totals.lossy > 0 {
         eprintln!("note: {} lines had invalid UTF-8, which was replaced", totals.lossy);
@@ -96,9 +108,21 @@ fn say_losses(mining: &Mining) {
     if totals.cut > 0 {
         eprintln!("note: {} lines were cut at 1 MiB; {} bytes were not looked at", totals.cut, totals.dropped);
     }
-    if health.coarsened > 0 {
+    let merged: usize = mining.merged_from().values().map(Vec::len).sum();
+    if merged > 0 {
+        eprintln!("note: {merged} templates became part of others; --json names them (merged_from)");
+    }
+    for (input, growth) in mining.exploded() {
         eprintln!(
-            "warning: too many templates: {} kinds of lines went to a similar one or to one that takes everything",
+            "warning: {} made {} templates, more than a log has: its new lines are told apart by {}",
+            inputs.get(input).map_or("an input", String::as_str),
+            growth.born(),
+            growth.detail()
+        );
+    }
+    if health.crowded {
+        eprintln!(
+            "warning: no room for more templates: {} kinds of lines went to a similar one or to one that takes everything",
             health.coarsened
         );
     }

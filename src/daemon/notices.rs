@@ -33,6 +33,13 @@ pub fn notice(notice: &Notice) {
         }
         Notice::Silence { told, back: false } => tracing::warn!("{told}"),
         Notice::Silence { told, back: true } => tracing::info!("{told}"),
+        Notice::Exploded { origin, templates, detail } => {
+            tracing::warn!(
+                origin = &**origin,
+                templates,
+                "{origin} made {templates} kinds of lines; its new lines are told apart by {detail} from now on"
+            );
+        }
         Notice::Judge { trouble } => tracing::warn!("the model cannot be asked: {trouble}; local detection goes on"),
         Notice::DeadLetter { alert, notifier, error } => {
             tracing::error!(alert = &**alert, notifier = &**notifier, "gave up alert {alert} to {notifier}: {error}");

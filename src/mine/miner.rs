@@ -1,12 +1,13 @@
 //! The miner: shape table in front, tree behind. Must not count lines or keep times (`detect` does).
 
 use super::Config;
+use super::growth::{Detail, Growth};
 use super::hash::Keys;
 use super::nearest;
 use super::scan::{MAX_BYTES, Scan};
 use super::shape::shape;
 use super::table::Table;
-use super::tree::{Tree, What};
+use super::tree::{From, Tree, What};
 use crate::model::{TemplateId, TemplateRow};
 
 /// Turns messages into template ids. One for the whole host: a template is text, whoever wrote it.
@@ -19,6 +20,11 @@ pub struct Miner {
     scan: Scan,
     /// Merges of the last message beyond the one that its [`Change`] names.
     further: Vec<Merge>,
+    /// How each source grows, by number.
+    growths: Vec<Growth>,
+    /// The source and the line of the next message; `None` before anybody said.
+    place: Option<(u32, u64)>,
+    max_templates: usize,
     coarsened: u64,
     cut: u64,
 }
@@ -60,7 +66,7 @@ pub struct Health {
     /// Shapes that gave way to others; many a second means that a source writes words nobody wrote before.
     pub evicted_shapes: u64,
     /// New shapes that went to the most similar template, or to one that takes everything, because there was no room
-    /// for a template of their own.
+    /// for a template of their own, or because their source makes too many.
     pub coarsened: u64,
     /// There is no room for new templates, at least for messages of some length.
     pub crowded: bool,
@@ -77,6 +83,9 @@ impl Miner {
             tree: Tree::new(config.max_templates),
             scan: Scan::default(),
             further: Vec::new(),
+            growths: Vec::new(),
+            place: None,
+            max_templates: config.max_templates,
             coarsened: 0,
             cut: 0,
         }
@@ -120,23 +129,75 @@ impl Miner {
         }
     }
 
+    /// Says that the next message is a line of a source: so a source that makes templates without end is told from the
+    /// others. Sources are numbered from 0, lines in the order of the source. Without it nobody is suspected.
+    #[inline]
+    pub fn enter(&mut self, source: u32, line: u64) {
+        self.place = Some((source, line));
+    }
+
+    /// How a source grows.
+    pub fn growth(&self, source: u32) -> Growth {
+        self.growths.get(source as usize).cloned().unwrap_or_default()
+    }
+
+    /// Goes on with what an earlier run knew of a source ([`Growth::remembered`]).
+    pub fn set_growth(&mut self, source: u32, growth: Growth) {
+        if let Some(known) = self.growth_mut(source) {
+            *known = growth;
+        }
+    }
+
+    fn growth_mut(&mut self, source: u32) -> Option<&mut Growth> {
+        let at = source as usize;
+        if self.growths.len() <= at {
+            self.growths.resize(at + 1, Growth::default());
+        }
+        self.growths.get_mut(at)
+    }
+
     #[cold]
     fn mine_new(&mut self, message: &str, shape: u64) -> Mined {
+        let max_templates = self.max_templates;
+        let from = match self.place {
+            Some((source, line)) => {
+                let growth = self.growth_mut(source);
+                From { source, detail: growth.map_or(Detail::Full, |growth| growth.reviewed(line, max_templates)) }
+            }
+            None => From::NOWHERE,
+        };
+        // What is coarse to one source is not so to the others: it has a shape of its own.
+        let coarse_shape = self.keys.join(shape, from.detail as u64);
+        if from.detail != Detail::Full
+            && let Some(node) = self.table.get(coarse_shape)
+        {
+            return Mined { template: self.tree.id(self.tree.resolve(node)), change: None, new_shape: false };
+        }
         self.scan.read(message, &self.keys);
         self.cut += u64::from(self.scan.is_cut());
-        let found = self.tree.place(&self.scan, &self.keys);
-        self.table.put(shape, found.node);
+        let found = self.tree.place(&self.scan, &self.keys, from);
+        self.table.put(if matches!(found.what, What::Coarse { .. }) { coarse_shape } else { shape }, found.node);
+        if matches!(found.what, What::New | What::Coarse { born: true })
+            && let Some((source, line)) = self.place
+        {
+            let hogs = self.tree.hogs(&from, self.scan.tokens().len());
+            let bytes = self.tree.text_bytes(found.node);
+            if let Some(growth) = self.growth_mut(source) {
+                growth.gave_birth(line, bytes, hogs, max_templates);
+            }
+        }
         let template = self.tree.id(found.node);
         self.further.clear();
         let mut gone = found.gone.into_iter().filter(|gone| *gone != template);
         let first = gone.next();
         self.further.extend(gone.map(|gone| Merge { gone, into: template }));
-        self.coarsened += u64::from(matches!(found.what, What::Coarsened | What::Caught { .. }));
+        let is_coarse = matches!(found.what, What::Coarsened | What::Caught { .. } | What::Coarse { .. });
+        self.coarsened += u64::from(is_coarse);
         let change = match (first, found.what) {
             (Some(gone), _) => Some(Change::Merged { gone }),
-            (None, What::New | What::Caught { born: true }) => Some(Change::New),
+            (None, What::New | What::Caught { born: true } | What::Coarse { born: true }) => Some(Change::New),
             (None, What::Generalized | What::Coarsened) => Some(Change::Generalized),
-            (None, What::Known | What::Caught { born: false }) => None,
+            (None, What::Known | What::Caught { born: false } | What::Coarse { born: false }) => None,
         };
         Mined { template, change, new_shape: true }
     }
@@ -144,6 +205,11 @@ impl Miner {
     /// Merges that the last message caused beyond the one in its [`Change::Merged`]. Usually none.
     pub fn further_merges(&self) -> &[Merge] {
         &self.further
+    }
+
+    /// Every template that became part of another one, oldest first.
+    pub fn merges(&self) -> impl Iterator<Item = Merge> {
+        self.tree.merged().map(|(gone, into)| Merge { gone, into })
     }
 
     /// The template that `id` is part of now: itself, unless it was merged.

@@ -2,7 +2,8 @@
 //!
 //! A message is hashed to its shape, in which words with digits all look alike; a known shape is a known template, and
 //! that is all that happens to nearly every line. An unknown shape is scanned into tokens with typed placeholders and
-//! compared with the templates of its length. *Not here:* headers (parse), counting and times (detect).
+//! compared with the templates of its length. A source that makes templates without end gets fewer and coarser ones.
+//! *Not here:* headers (parse), counting and times (detect).
 
 mod miner;
 mod config;
@@ -21,12 +22,14 @@ mod tree;
 mod shelf;
 mod template;
 mod evidence;
+mod growth;
 mod nearest;
 mod hash;
 #[cfg(test)]
 mod tests;
 
 pub use config::Config;
+pub use growth::{Detail, Growth};
 pub use miner::{Change, Health, Merge, Mined, Miner};
 pub use prepare::{Prepared, PreparedLine};
 pub use tail::Tails;

@@ -36,6 +36,11 @@ impl Shelf {
         self.numbers.len()
     }
 
+    /// The templates on it, oldest first.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.numbers.iter().copied()
+    }
+
     /// Adds a template with a number higher than all before.
     pub fn push(&mut self, number: u32, words: impl Iterator<Item = u64>) {
         self.numbers.push(number);

@@ -6,6 +6,9 @@ use super::mask::Mask;
 use super::scan::{Is, NO_KEY, Scan, Token};
 use super::shelf::{OPEN, bit};
 
+/// Bytes of a word that may stand at the head of a coarse template.
+const MAX_HEAD_WORD: usize = 64;
+
 /// One place of a template.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Slot {
@@ -137,6 +140,19 @@ impl Template {
     pub fn open_all(length: usize) -> Template {
         let place = Place { slot: Slot::Open, key: NO_KEY, text: Mask::Any.as_str().into() };
         let mut template = Template { places: vec![place; length], text: Box::default() };
+        template.write();
+        template
+    }
+
+    /// The template that takes every message of this length whose first words are the same. Words too long for a name
+    /// are left open too: nobody can fill the memory with them.
+    pub fn head(scan: &Scan, words: usize) -> Template {
+        let mut template = Template::new(scan);
+        for (at, place) in template.places.iter_mut().enumerate() {
+            if at >= words || place.text.len() > MAX_HEAD_WORD {
+                *place = Place { slot: Slot::Open, key: NO_KEY, text: Mask::Any.as_str().into() };
+            }
+        }
         template.write();
         template
     }

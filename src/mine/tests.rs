@@ -268,6 +268,130 @@ fn an_explosion_is_coarse_counted_and_bounded() {
     );
 }
 
+/// Words of letters that nobody said before.
+struct Junk(u64);
+
+impl Junk {
+    fn line(&mut self, words: usize) -> String {
+        let mut line = String::new();
+        for _ in 0..words {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            line.extend((0..6).map(|at| char::from(b'g' + (self.0 >> (at * 8 + 8)) as u8 % 20)).chain([' ']));
+        }
+        line
+    }
+}
+
+/// Source 0 says junk with these numbers of words over and over; source 1 says ordinary lines between them. Returns how
+/// many templates there are in the end and how source 0 is kept apart.
+#[track_caller]
+fn check_explosion(lengths: std::ops::Range<usize>, lines: u64, expected: Detail) -> Miner {
+    let mut miner = miner();
+    let mut alone = self::miner();
+    let mut junk = Junk(1);
+    for (line, length) in (1..=lines).zip(lengths.cycle()) {
+        miner.enter(0, line);
+        miner.mine(&junk.line(length));
+        if let Some(message) = LIFE.get(line as usize / 7 % LIFE.len()) {
+            for miner in [&mut miner, &mut alone] {
+                miner.enter(1, line);
+                miner.mine(message);
+            }
+        }
+    }
+    assert_eq!(miner.growth(0).detail(), expected, "{:?}", miner.growth(0));
+    assert_eq!(miner.growth(1).detail(), Detail::Full);
+    assert!(!miner.health().crowded, "{:?}", miner.health());
+    for message in LIFE.iter().copied().chain(["never said before", "nor this one"]) {
+        for miner in [&mut miner, &mut alone] {
+            miner.enter(1, lines);
+        }
+        let (with, without) = (miner.mine(message), alone.mine(message));
+        assert_eq!((with.template, with.change), (without.template, without.change), "{message}");
+        assert_eq!(miner.text(with.template), alone.text(without.template));
+    }
+    miner
+}
+
+#[test]
+fn a_source_that_explodes_harms_no_other() {
+    check_explosion(8..20, 1_000, Detail::Full);
+    check_explosion(8..20, 1_500, Detail::TwoWords);
+    check_explosion(8..20, 4_000, Detail::Length);
+    check_explosion(1..2, 5_000, Detail::TwoWords);
+    check_explosion(2..3, 5_000, Detail::Length);
+}
+
+#[test]
+fn templates_of_a_source_that_explodes_are_few_and_stay() {
+    let mut miner = check_explosion(3..40, 6_000, Detail::Length);
+    let before = miner.len();
+    assert!(before < 3_500, "{before}");
+    let line = Junk(99).line(12);
+    miner.enter(0, 6_001);
+    let id = miner.mine(&line).template;
+    assert_eq!(miner.text(id), Some("<*> <*> <*> <*> <*> <*> <*> <*> <*> <*> <*> <*>"));
+    let mut restarted = Miner::new(&Config::default(), 5);
+    restarted.restore(&rows(&miner, &[]));
+    assert_eq!(restarted.len(), before);
+    restarted.enter(1, 1);
+    assert_ne!(restarted.mine(&line).template, id, "another source keeps its own");
+    restarted.set_growth(0, Growth::remembered(miner.growth(0).detail(), 0));
+    restarted.enter(0, 1);
+    let junk = Junk(98).line(12);
+    assert_eq!(restarted.mine(&junk).template, id);
+    assert_eq!(restarted.len(), before + 1);
+}
+
+#[test]
+fn coarse_templates_have_a_head_and_are_known_after_a_restart() {
+    let mut miner = check_explosion(8..20, 1_500, Detail::TwoWords);
+    miner.enter(0, 1_501);
+    let id = miner.mine("disk 7 said many things that nobody understood").template;
+    assert_eq!(miner.text(id), Some("disk <NUM> <*> <*> <*> <*> <*> <*>"));
+    assert_eq!(id, TemplateId::of("disk <NUM> <*> <*> <*> <*> <*> <*>"));
+    let mut restarted = Miner::new(&Config::default(), 5);
+    restarted.restore(&rows(&miner, &[]));
+    for miner in [&mut miner, &mut restarted] {
+        miner.set_growth(0, Growth::remembered(Detail::TwoWords, 0));
+        miner.enter(0, 2);
+        assert_eq!(miner.mine("disk 8 says now what you never heard").template, id);
+        miner.enter(1, 2);
+        assert_eq!(miner.mine("disk 8 says now what you never heard").change, Some(Change::New));
+    }
+    // A word too long for a name stands for nothing.
+    miner.enter(0, 1_502);
+    let long = miner.mine(&format!("{} of old", "w".repeat(9_000))).template;
+    assert!(miner.text(long).expect("has one").len() < 100);
+}
+
+#[test]
+fn long_words_fill_no_memory() {
+    let mut miner = miner();
+    let mut junk = Junk(3);
+    for line in 1..=2_000 {
+        miner.enter(0, line);
+        miner.mine(&junk.line(1_200).replace(' ', "x"));
+    }
+    let bytes: usize = miner.templates().map(|(_, text)| text.len()).sum();
+    assert!(bytes < 1 << 20, "{bytes} bytes of text");
+}
+
+#[test]
+fn the_seed_decides_nothing_in_an_explosion() {
+    let mined = |seed| {
+        let mut miner = Miner::new(&Config { max_templates: 400, max_shapes: 1_024 }, seed);
+        let mut junk = Junk(5);
+        let mut ids = Vec::new();
+        for line in 1..=3_000 {
+            miner.enter(0, line);
+            ids.push(miner.mine(&junk.line(line as usize % 9 + 1)).template);
+        }
+        ids
+    };
+    assert_eq!(mined(1), mined(2));
+}
+
 #[test]
 fn the_nearest_other_template_is_found() {
     let mut miner = miner();

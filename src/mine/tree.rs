@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use super::growth::Detail;
 use super::hash::Keys;
 use super::scan::{MAX_TOKENS, Scan};
-use super::shelf::{Fit, Shelf};
+use super::shelf::{Fit, OPEN, Shelf};
 use super::template::Template;
 use crate::model::TemplateId;
 
@@ -16,6 +17,10 @@ const MAX_PLACES: usize = 16 * 1024;
 const MIN_CROWD: usize = 64;
 /// Sets of differing places that are weighed for one message.
 const MAX_SETS: usize = 32;
+/// Bytes of text for each template that there may be, on average; more is crowded.
+const BYTES_A_TEMPLATE: usize = 512;
+/// The source of what an earlier run found, and of messages without one.
+const NOBODY: u32 = u32::MAX;
 
 /// All templates, by number. A number stays valid for good: a merged template points to where it went.
 #[derive(Debug, Default)]
@@ -23,9 +28,15 @@ pub struct Tree {
     nodes: Vec<Node>,
     by_id: BTreeMap<TemplateId, u32>,
     by_signature: BTreeMap<u64, u32>,
-    /// The live templates by length.
+    /// The live templates by length, without the coarse ones.
     shelves: Vec<Shelf>,
+    /// The coarse templates, by signature: they take only what nothing else takes, of sources that need them.
+    coarse: BTreeMap<u64, u32>,
     live: usize,
+    /// Bytes of their texts.
+    bytes: usize,
+    /// Live templates by the source that gave birth to them.
+    held: Vec<usize>,
     max_templates: usize,
 }
 
@@ -35,6 +46,20 @@ struct Node {
     /// Where it was merged into.
     into: Option<u32>,
     template: Template,
+    /// The source that gave birth to it.
+    source: u32,
+}
+
+/// Where a message comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct From {
+    pub source: u32,
+    pub detail: Detail,
+}
+
+impl From {
+    /// Of no source in particular.
+    pub const NOWHERE: From = From { source: NOBODY, detail: Detail::Full };
 }
 
 /// What became of a message.
@@ -56,6 +81,10 @@ pub enum What {
     Coarsened,
     /// There are too many templates: the one that takes everything took it, born for that or not.
     Caught {
+        born: bool,
+    },
+    /// Its source makes too many templates: one of its head and length took it, born for that or not.
+    Coarse {
         born: bool,
     },
 }
@@ -95,6 +124,12 @@ impl Tree {
         self.node(node).map(|node| &node.template)
     }
 
+    /// Every template that became part of another, with the one it is part of now.
+    pub fn merged(&self) -> impl Iterator<Item = (TemplateId, TemplateId)> {
+        let gone = self.nodes.iter().filter_map(|node| Some((node.id, node.into?)));
+        gone.map(|(gone, into)| (gone, self.id(self.resolve(into))))
+    }
+
     /// Live templates, oldest first.
     pub fn live(&self) -> impl Iterator<Item = (TemplateId, &Template)> {
         self.nodes.iter().filter(|node| node.into.is_none()).map(|node| (node.id, &node.template))
@@ -102,9 +137,38 @@ impl Tree {
 
     /// Puts back a template of an earlier run.
     pub fn restore(&mut self, id: TemplateId, scan: &Scan, keys: &Keys) {
-        if !self.by_id.contains_key(&id) {
-            self.add(id, Template::new(scan), keys);
+        if self.by_id.contains_key(&id) {
+            return;
         }
+        let template = Template::new(scan);
+        // Only a coarse template was born with open places behind its first words.
+        let is_coarse = id == TemplateId::of(template.text())
+            && template.words().last() == Some(OPEN)
+            && template.words().skip(Detail::TwoWords.words()).all(|word| word == OPEN);
+        match is_coarse {
+            true => self.add_coarse(id, template, keys, NOBODY),
+            false => self.add(id, template, keys, NOBODY),
+        };
+    }
+
+    /// Whether a source holds more templates than are left for all others: of any length or, as long as it makes such,
+    /// of this one. The coarser it is already, the more it may hold.
+    pub fn hogs(&self, from: &From, length: usize) -> bool {
+        let left = self.max_templates.saturating_sub(self.live);
+        let coarser = 1 + from.detail as usize;
+        if self.held.get(from.source as usize).is_some_and(|held| *held > left.saturating_mul(coarser)) {
+            return true;
+        }
+        let Some(shelf) = self.shelves.get(length).filter(|_| from.detail == Detail::Full) else { return false };
+        let left = most_on_shelf(length).saturating_sub(shelf.len());
+        let is_its = |number: &u32| self.node(*number).is_some_and(|node| node.source == from.source);
+        // To look at each is worth it only where one source could hold so many.
+        shelf.len() > left && shelf.numbers().filter(is_its).count() > left
+    }
+
+    /// Bytes of the text of a template.
+    pub fn text_bytes(&self, node: u32) -> usize {
+        self.node(node).map_or(0, |node| node.template.text().len())
     }
 
     /// Puts back what an earlier run merged. Ignores what would make a circle.
@@ -114,14 +178,14 @@ impl Tree {
             Some(node) => self.merge(node, into),
             None => {
                 let node = self.nodes.len() as u32;
-                self.nodes.push(Node { id: gone, into: Some(into), template: Template::default() });
+                self.nodes.push(Node { id: gone, into: Some(into), template: Template::default(), source: NOBODY });
                 self.by_id.insert(gone, node);
             }
         }
     }
 
     /// The template of a message: one that covers it, one that opens for it, or a new one.
-    pub fn place(&mut self, scan: &Scan, keys: &Keys) -> Found {
+    pub fn place(&mut self, scan: &Scan, keys: &Keys, from: From) -> Found {
         let length = scan.tokens().len();
         let mut covers: Option<(u32, u32)> = None;
         let mut near = Vec::new();
@@ -139,6 +203,9 @@ impl Tree {
             let what = if agree == 0 && length > 0 { What::Caught { born: false } } else { What::Known };
             return Found { node, what, gone: Vec::new() };
         }
+        if from.detail != Detail::Full {
+            return self.place_coarsely(scan, keys, from);
+        }
         if let Some(opened) = self.variable(scan, &mut near) {
             return self.open(opened, scan, keys, What::Generalized);
         }
@@ -149,8 +216,30 @@ impl Tree {
         match self.find_id(id) {
             // Reads the same and differs in how it was read: too fine a difference for anybody.
             Some(node) => Found { node, what: What::Known, gone: Vec::new() },
-            None => Found { node: self.add(id, Template::new(scan), keys), what: What::New, gone: Vec::new() },
+            None => {
+                Found { node: self.add(id, Template::new(scan), keys, from.source), what: What::New, gone: Vec::new() }
+            }
         }
+    }
+
+    /// The template of the head and the length of a message, which opens nothing that others use.
+    fn place_coarsely(&mut self, scan: &Scan, keys: &Keys, from: From) -> Found {
+        // The last word is never kept: a coarse template has an open place, by which it is known after a restart.
+        let most = scan.tokens().len().saturating_sub(1);
+        let words = if self.is_full_of_any() { 0 } else { from.detail.words().min(most) };
+        let template = Template::head(scan, words);
+        let signature = template.signature(keys);
+        let (node, born) = match self.coarse.get(&signature) {
+            Some(node) => (*node, false),
+            None => {
+                let id = TemplateId::of(template.text());
+                match self.find_id(id) {
+                    Some(node) => (node, false),
+                    None => (self.add_coarse(id, template, keys, from.source), true),
+                }
+            }
+        };
+        Found { node, what: What::Coarse { born }, gone: Vec::new() }
     }
 
     /// The templates that differ from the message, and from one another, only in places with enough evidence; the
@@ -179,6 +268,7 @@ impl Tree {
             return Found { node: 0, what: What::Known, gone: Vec::new() };
         };
         let before = self.signature(first, keys);
+        let bytes = self.text_bytes(first);
         let others: Vec<Template> = rest.iter().filter_map(|number| self.template(*number).cloned()).collect();
         if let Some(node) = self.nodes.get_mut(first as usize) {
             node.template.open_for_message(scan);
@@ -189,6 +279,7 @@ impl Tree {
                 shelf.replace(first, node.template.words());
             }
         }
+        self.bytes = (self.bytes + self.text_bytes(first)).saturating_sub(bytes);
         let mut gone: Vec<TemplateId> = rest.iter().map(|number| self.id(*number)).collect();
         for number in rest {
             self.forget_signature(*number, keys);
@@ -225,27 +316,59 @@ impl Tree {
         let id = TemplateId::of(template.text());
         let (node, born) = match self.find_id(id) {
             Some(node) => (node, false),
-            None => (self.add(id, template, keys), true),
+            None => (self.add(id, template, keys, NOBODY), true),
         };
         Found { node, what: What::Caught { born }, gone: Vec::new() }
     }
 
     fn is_crowded(&self, length: usize) -> bool {
         let there = self.shelves.get(length).map_or(0, Shelf::len);
-        let most = (MAX_PLACES / length.max(1)).max(MIN_CROWD);
-        there >= most || self.live >= self.max_templates || self.nodes.len() >= self.max_templates.saturating_mul(8)
+        there >= most_on_shelf(length) || self.is_full_of_any()
     }
 
-    fn add(&mut self, id: TemplateId, template: Template, keys: &Keys) -> u32 {
+    /// No room for new templates of any length.
+    fn is_full_of_any(&self) -> bool {
+        self.live >= self.max_templates
+            || self.nodes.len() >= self.max_templates.saturating_mul(8)
+            || self.bytes >= self.max_templates.saturating_mul(BYTES_A_TEMPLATE)
+    }
+
+    fn add(&mut self, id: TemplateId, template: Template, keys: &Keys, source: u32) -> u32 {
         let number = self.nodes.len() as u32;
-        self.by_id.insert(id, number);
         self.by_signature.entry(template.signature(keys)).or_insert(number);
         if let Some(shelf) = self.shelves.get_mut(template.len()) {
             shelf.push(number, template.words());
         }
-        self.nodes.push(Node { id, into: None, template });
+        self.push(id, template, source)
+    }
+
+    /// Adds a template that is compared with nothing.
+    fn add_coarse(&mut self, id: TemplateId, template: Template, keys: &Keys, source: u32) -> u32 {
+        self.coarse.insert(template.signature(keys), self.nodes.len() as u32);
+        self.push(id, template, source)
+    }
+
+    fn push(&mut self, id: TemplateId, template: Template, source: u32) -> u32 {
+        let number = self.nodes.len() as u32;
+        self.by_id.insert(id, number);
+        self.bytes += template.text().len();
+        self.nodes.push(Node { id, into: None, template, source });
         self.live += 1;
+        self.hold(source, true);
         number
+    }
+
+    fn hold(&mut self, source: u32, more: bool) {
+        if source == NOBODY {
+            return;
+        }
+        let at = source as usize;
+        if self.held.len() <= at {
+            self.held.resize(at + 1, 0);
+        }
+        if let Some(held) = self.held.get_mut(at) {
+            *held = if more { *held + 1 } else { held.saturating_sub(1) };
+        }
     }
 
     fn merge(&mut self, gone: u32, into: u32) {
@@ -258,6 +381,9 @@ impl Tree {
         }
         node.into = Some(into);
         let template = std::mem::take(&mut node.template);
+        let source = node.source;
+        self.bytes = self.bytes.saturating_sub(template.text().len());
+        self.hold(source, false);
         if let Some(shelf) = self.shelves.get_mut(template.len()) {
             shelf.remove(gone);
         }
@@ -278,6 +404,11 @@ impl Tree {
     fn node(&self, number: u32) -> Option<&Node> {
         self.nodes.get(number as usize)
     }
+}
+
+/// Templates of one length at most.
+fn most_on_shelf(length: usize) -> usize {
+    (MAX_PLACES / length.max(1)).max(MIN_CROWD)
 }
 
 /// A template that differs from the message in some places.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::mine::Detail;
 use crate::model::{Alert, Delivery, Fact, JudgeRequest, Judged, LineBlock, Position, SourceEvent, Timestamp};
 use crate::pipeline::{Settings, Trace};
 
@@ -85,6 +86,12 @@ pub enum Notice {
     Silence {
         told: String,
         back: bool,
+    },
+    /// A source makes kinds of lines without end; its new lines are told apart by less from now on.
+    Exploded {
+        origin: Arc<str>,
+        templates: u64,
+        detail: Detail,
     },
     /// The judge is in trouble; local detection goes on.
     Judge {

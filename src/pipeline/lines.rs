@@ -24,11 +24,12 @@ const LATE: Duration = Duration::from_secs(5);
 
 /// What is remembered of one source of lines.
 pub struct SourceState {
-    /// Small number for the twin table.
+    /// Small number for the twin table and the miner.
     number: u32,
     /// Where its lines are counted by time.
     meter: MeterId,
     pace: Pace,
+    lines: u64,
     plan: Plan,
     /// Learning and live lines of one source interleave: each has its own time.
     learn_clock: EventClock,
@@ -68,10 +69,13 @@ impl Pipeline {
             self.sources.remove(&block.origin.name).unwrap_or_else(|| self.new_source(&block.origin, number));
         let reference = block.origin.written.unwrap_or(now);
         source.plan.prime(block.lines().map(|(bytes, _)| bytes), reference, &self.context);
+        let detail = self.miner.growth(source.number).detail();
         let mut findings = Vec::new();
         let mut counts = SourceCounts::default();
         let mut voice = self.silence.listen(&block.origin.name);
         for (bytes, span) in block.lines() {
+            source.lines += 1;
+            self.miner.enter(source.number, source.lines);
             let mut header = source.plan.parse(bytes, reference, &self.context);
             header.notes.truncated |= span.truncated;
             counts.lines += 1;
@@ -119,6 +123,7 @@ impl Pipeline {
         }
         self.tell(findings, now, out);
         self.account(block, counts, voice, now, out);
+        self.grown(&block.origin.name, source.number, detail, now, out);
         if let Some(position) = &block.position {
             out.moved(position.clone());
         }
@@ -358,6 +363,9 @@ impl Pipeline {
     }
 
     fn new_source(&mut self, origin: &Origin, number: u32) -> SourceState {
+        if let Some(growth) = self.exploded.growth(&origin.name) {
+            self.miner.set_growth(number, growth);
+        }
         let forced = origin.format.as_deref().and_then(|name| Format::from_config(name).ok().flatten());
         let own_host = match origin.medium {
             Medium::Syslog => peer_host(&origin.name).map_or_else(|| Arc::clone(&self.context.host), Arc::from),
@@ -367,6 +375,7 @@ impl Pipeline {
             number,
             meter: self.detect.source(&origin.name),
             pace: Pace::default(),
+            lines: 0,
             plan: Plan::new(origin.medium, forced),
             learn_clock: EventClock::default(),
             live_clock: EventClock::default(),

@@ -19,6 +19,7 @@ mod asking;
 mod every_line;
 mod telling;
 mod troubles;
+mod explosion;
 mod restore;
 mod trace;
 mod explain;
@@ -45,6 +46,7 @@ use crate::route::{Outbox, Router};
 use crate::triage::Triage;
 use crate::{batch, detect, judge, mine, parse, route, triage};
 
+use explosion::Exploded;
 use kinds::Kinds;
 use ledger::Ledger;
 use lines::{Entry, SourceState};
@@ -91,6 +93,7 @@ pub struct Pipeline {
     ledger: Ledger,
     silence: Silence,
     miner: Miner,
+    exploded: Exploded,
     kinds: Kinds,
     twins: Twins,
     /// Keys the hashes of lines in `twins`.
@@ -175,6 +178,7 @@ impl Pipeline {
             ledger: Ledger::default(),
             silence: Silence::default(),
             miner: Miner::new(&mine, seed),
+            exploded: Exploded::default(),
             kinds: Kinds::default(),
             twins: Twins::default(),
             twin_seed: SplitMix(!seed).next(),

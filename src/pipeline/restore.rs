@@ -6,6 +6,7 @@ use crate::judge::Judge;
 use crate::model::{Fact, KindId, Snapshot, Timestamp};
 use crate::route::Outbox;
 
+use super::explosion::Exploded;
 use super::kinds::{Answer, answer_to};
 use super::{Effects, Pipeline};
 
@@ -41,6 +42,7 @@ impl Pipeline {
                 "route" => readable("route", self.router.restore(json)),
                 "triage" => readable("triage", self.triage.restore_state(json)),
                 "silence" => readable("silence", self.silence.restore(json, now)),
+                Exploded::STATE => readable("exploded", self.exploded.restore(json)),
                 "learned" => self.learning = false,
                 "pids" => readable("pids", serde_json::from_str(json).map(|pids| self.runs_before(pids))),
                 _ => {}

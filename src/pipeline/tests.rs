@@ -105,3 +105,57 @@ fn what_an_earlier_run_said_is_our_own() {
         assert_eq!(pipeline.counters().own, own, "{tag}");
     }
 }
+
+/// A block of live lines of junk that nobody said before.
+fn junk(name: &str, from: u64, lines: u64) -> LineBlock {
+    let word = |number: u64| -> String {
+        let spread = number.wrapping_mul(6_364_136_223_846_793_005);
+        (0..10).map(|at| char::from(b'g' + (spread >> (at * 6)) as u8 % 20)).collect()
+    };
+    let text: Vec<String> = (from..from + lines).map(|n| format!("{} {}", word(2 * n), word(2 * n + 1))).collect();
+    let mut spans = Vec::new();
+    let mut start = 0;
+    for line in &text {
+        let end = start + line.len() as u32;
+        spans.push(LineSpan { start, end, offset: u64::from(start), truncated: false, partial: false });
+        start = end;
+    }
+    LineBlock { bytes: text.concat().into_bytes(), spans, ..block(name, Medium::File, String::new()) }
+}
+
+#[test]
+fn a_log_without_end_of_kinds_is_told_once_and_known_after_a_restart() {
+    let now = Timestamp::from_seconds(NOW);
+    let (mut pipeline, _) = learned(1, Vec::new());
+    let mut out = Effects::default();
+    for part in 0..6 {
+        pipeline.handle(Input::Lines(&junk("/var/log/junk.log", part * 250, 250)), now, &mut out);
+        pipeline.handle(Input::Lines(&syslog("app", "all is well")), now, &mut out);
+    }
+    let told: Vec<&Notice> = out.notices.iter().filter(|notice| matches!(notice, Notice::Exploded { .. })).collect();
+    let [Notice::Exploded { origin, templates, detail }] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!((&**origin, *detail), ("/var/log/junk.log", mine::Detail::TwoWords));
+    assert!((1_000..1_500).contains(templates), "{templates}");
+    let about = |fact: &&Fact| matches!(fact, Fact::Joined { finding, .. } if finding.title.contains("no end of"));
+    assert_eq!(out.facts.iter().filter(about).count(), 1);
+    let states: Vec<(Arc<str>, String)> = out
+        .facts
+        .iter()
+        .filter_map(|fact| match fact {
+            Fact::State { name, json } if &**name == "exploded" => Some((Arc::clone(name), json.clone())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(states.last().map(|(_, json)| json.as_str()), Some(r#"{"/var/log/junk.log":"two-words"}"#));
+    // The next run knows the source from its first line, and no other.
+    let (mut pipeline, _) = learned(2, states);
+    let mut out = Effects::default();
+    for (name, from) in [("/var/log/other.log", 90_000), ("/var/log/junk.log", 95_000)] {
+        pipeline.handle(Input::Lines(&junk(name, from, 1)), now, &mut out);
+    }
+    let texts = out.facts.iter().filter_map(|fact| match fact {
+        Fact::Template(row) => Some(row.text.contains("<*>")),
+        _ => None,
+    });
+    assert_eq!(texts.collect::<Vec<_>>(), [false, true]);
+}
