@@ -2,6 +2,7 @@
 
 mod assemble;
 mod notices;
+mod report;
 mod signals;
 mod systemd;
 mod watchdog;
@@ -72,11 +73,10 @@ async fn serve(options: Options) -> anyhow::Result<u8> {
         let listener =
             web::listen(address).await.with_context(|| format!("cannot listen on {address} for the HTTP interface"))?;
         let status = driver.status();
-        let health = move || {
-            let status = status.borrow().clone();
-            web::Health { degraded: status.degraded.clone(), status: status.to_string() }
-        };
-        tokio::spawn(web::serve(listener, options.config.state_dir.clone(), health, stop.clone()));
+        let health = move || report::health(&status.borrow());
+        let asking = control.clone();
+        let metrics = move || report::metrics(asking.clone());
+        tokio::spawn(web::serve(listener, options.config.state_dir.clone(), health, metrics, stop.clone()));
     }
     let running = tokio::spawn(driver.run(told));
     tokio::pin!(running);

@@ -222,6 +222,13 @@ impl Pending {
         self.broken.take()
     }
 
+    /// Keeps a copy of the state, at most once an hour. A failure leaves the older one.
+    pub fn copy(&mut self, now: Timestamp) {
+        if let Err(error) = self.store.copy(now) {
+            tracing::warn!(%error, "the state has no new copy for now");
+        }
+    }
+
     /// Forgets what is too old. A failure costs room only; it is tried again in an hour.
     pub fn prune(&mut self, now: Timestamp) {
         match self.store.prune(now) {

@@ -14,12 +14,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 use crate::deliver::Deliverers;
 use crate::llm::Client;
-use crate::model::{Alert, Delivery, Judged, Phase, Position, SourceEvent, Timestamp};
+use crate::model::{Alert, Delivery, Judged, Phase, Position, SourceCounts, SourceEvent, Timestamp};
 use crate::pipeline::{Counters, Effects, Input, Notice, Pipeline, Settings};
 use crate::source::{FromSource, Source};
 use crate::store::Store;
@@ -65,6 +65,16 @@ pub enum Control {
     Reload(Box<Reload>),
     /// Commit, deliver what can be delivered within the grace period, return.
     Drain,
+    /// Say how every source is.
+    Report(oneshot::Sender<Report>),
+}
+
+/// How the driver and its sources are.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Report {
+    pub status: Status,
+    /// By name.
+    pub sources: Vec<(Arc<str>, SourceCounts)>,
 }
 
 /// A new config, already checked and built.
@@ -108,6 +118,10 @@ pub struct Status {
     pub waiting_questions: usize,
     pub not_asking_because: Option<String>,
     pub undelivered: usize,
+    /// Over all sources.
+    pub losses: SourceCounts,
+    /// Sources that spoke regularly and are silent now.
+    pub silent_sources: usize,
     /// Why nothing can be committed now, or what is not read any more.
     pub degraded: Option<String>,
 }
@@ -128,6 +142,16 @@ impl std::fmt::Display for Status {
         }
         if self.undelivered > 0 {
             write!(f, ", {} alerts undelivered", self.undelivered)?;
+        }
+        let SourceCounts { gaps, truncated, unreadable, .. } = self.losses;
+        let losses = [
+            (gaps, "gaps"),
+            (truncated, "lines cut"),
+            (unreadable, "times unreadable"),
+            (self.silent_sources as u64, "sources silent"),
+        ];
+        for (count, what) in losses.into_iter().filter(|(count, _)| *count > 0) {
+            write!(f, ", {count} {what}")?;
         }
         Ok(())
     }
@@ -174,6 +198,8 @@ impl Driver {
         ends.into_iter().for_each(|position| first.moved(position));
         pending.add(first, 0);
         pending.commit_or_fail()?;
+        // Should the file be damaged in the first hour, it is known where every source stood.
+        pending.copy(now());
         let (to_us, peers) = mpsc::channel(64);
         let (requests, to_model) = mpsc::channel(1);
         let (model, client) = watch::channel(model);
@@ -231,6 +257,7 @@ impl Driver {
                 told = control.recv() => match told {
                     Some(Control::Reload(reload)) => self.reload(*reload).await,
                     Some(Control::Drain) | None => break,
+                    Some(Control::Report(to)) => self.report(to),
                 },
                 Some(answer) = self.peers.recv() => self.peer(answer),
                 message = self.crew.next(), if taking_lines => match message {
@@ -315,7 +342,10 @@ impl Driver {
         if self.pending.is_empty() && Instant::now() >= self.prune_at {
             self.prune_at = Instant::now() + PRUNE_EVERY;
             let now = self.now();
-            tokio::task::block_in_place(|| self.pending.prune(now));
+            tokio::task::block_in_place(|| {
+                self.pending.prune(now);
+                self.pending.copy(now);
+            });
         }
         let now = self.now();
         let (waiting_questions, not_asking_because) = self.pipeline.waiting_questions(now);
@@ -326,6 +356,8 @@ impl Driver {
             waiting_questions,
             not_asking_because,
             undelivered: self.pipeline.undelivered(),
+            losses: self.pipeline.losses(),
+            silent_sources: self.pipeline.silent_sources(),
             degraded: self
                 .pending
                 .trouble()
@@ -336,6 +368,12 @@ impl Driver {
             *old = status;
             changed
         });
+    }
+
+    fn report(&self, to: oneshot::Sender<Report>) {
+        let report = Report { status: self.status.borrow().clone(), sources: self.pipeline.sources() };
+        // Whoever asked may have lost patience.
+        let _ = to.send(report);
     }
 
     fn deliver(&mut self, alert: Alert) {
@@ -408,7 +446,10 @@ impl Driver {
         let now = self.now();
         let by_pipeline = self.pipeline.next_deadline().map(|at| Instant::now() + at.since(now));
         let latest = Instant::now() + HEARTBEAT;
-        [by_pipeline, self.pending.due_at(), self.crew.next_beginning()].into_iter().flatten().fold(latest, Instant::min)
+        [by_pipeline, self.pending.due_at(), self.crew.next_beginning()]
+            .into_iter()
+            .flatten()
+            .fold(latest, Instant::min)
     }
 }
 

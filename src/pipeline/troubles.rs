@@ -82,7 +82,8 @@ impl Pipeline {
                 )
             },
         };
-        out.notices.push(Notice::Silence { told: finding.reason.clone(), back: matches!(heard, SourceHeard::Back { .. }) });
+        out.notices
+            .push(Notice::Silence { told: finding.reason.clone(), back: matches!(heard, SourceHeard::Back { .. }) });
         self.tell(vec![finding], now, out);
         out.facts.extend(self.silence.save().map(|json| Fact::State { name: "silence".into(), json }));
     }

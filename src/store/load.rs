@@ -36,6 +36,12 @@ pub(super) fn load(connection: &Connection) -> Loaded {
 }
 
 impl Loaded {
+    /// Tables of which something is missing.
+    pub(super) fn incomplete(&self) -> Vec<&'static str> {
+        let failed = self.failures.iter().map(|(table, _)| *table);
+        failed.chain(self.unreadable.iter().map(|(table, _)| *table)).collect()
+    }
+
     fn take<T>(&mut self, table: &'static str, rows: Rows<T>) -> Vec<T> {
         if rows.unreadable > 0 {
             self.unreadable.push((table, rows.unreadable));

@@ -7,6 +7,7 @@ mod error;
 mod schema;
 mod lock;
 mod open;
+mod copy;
 mod recover;
 mod writer;
 mod load;

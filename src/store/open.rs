@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::lock::Lock;
 use super::reader::Reader;
-use super::{Store, StoreError, recover, schema};
+use super::{Store, StoreError, copy, recover, schema};
 use crate::model::{Snapshot, Timestamp};
 
 /// Name of the state file in the state directory.
@@ -32,7 +32,7 @@ pub struct Opened {
 impl Store {
     /// Opens the state in `state_dir`, making the directory (0700) and the file (0600) if there are none, and takes it
     /// for this process alone. A damaged file is set aside as `state.corrupt-TIME.db`, what can be read of it is
-    /// carried over, and `recovered` says so. `now` only names that file.
+    /// carried over, what cannot comes from the last copy, and `recovered` says so. `now` only names that file.
     ///
     /// # Errors
     /// [`StoreError::Held`] when another process has it, [`StoreError::Newer`] when a later logwren wrote it,
@@ -77,10 +77,13 @@ fn check_size(path: &Path, lock: &Lock) -> Result<Checked, StoreError> {
     let length = |path: &Path| fs::metadata(path).map(|metadata| metadata.len()).ok();
     let log = length(&beside(path, "-wal")).unwrap_or(0);
     let ended_well = lock.used_before && !lock.unclean;
+    // A first start that was killed leaves an empty file, or none; after it there is a copy.
+    let copied = copy::copy_of(path).exists();
     match length(path) {
-        Some(0) if log > 0 || ended_well => {
+        Some(0) if log > 0 || ended_well || copied => {
             Err(StoreError::Corrupt { path: path.to_owned(), reason: "the file is empty".to_owned() })
         }
+        None if copied => Err(StoreError::Corrupt { path: path.to_owned(), reason: "the file is gone".to_owned() }),
         Some(bytes) if bytes > CHECK_ALWAYS_BYTES && ended_well && log == 0 => Ok(Checked::Yes),
         Some(_) => Ok(Checked::No),
         None => Ok(Checked::Yes),
@@ -101,6 +104,10 @@ fn open_file(path: &Path, checked: Checked) -> Result<Reader, StoreError> {
     let found = schema::version(&connection).map_err(|error| StoreError::sqlite(path, error))?;
     if found > schema::newest() {
         return Err(StoreError::Newer { path: path.to_owned(), found, known: schema::newest() });
+    }
+    if found == 0 && copy::copy_of(path).exists() && checked == Checked::No {
+        // SQLite takes what is left of a file for a fresh one.
+        return Err(StoreError::Corrupt { path: path.to_owned(), reason: "nothing is left in the file".to_owned() });
     }
     if checked == Checked::No {
         let verdict: String = connection

@@ -44,6 +44,14 @@ pub async fn health(State(shared): State<Shared>) -> Response {
     (code, Json(health)).into_response()
 }
 
+/// The account of every source. 503 while the daemon is too busy to say.
+pub async fn metrics(State(shared): State<Shared>) -> Response {
+    match (shared.metrics)().await {
+        Some(metrics) => ([(header::CONTENT_TYPE, super::metrics::CONTENT_TYPE)], metrics.render()).into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "the daemon does not answer\n").into_response(),
+    }
+}
+
 /// Incidents, newest first.
 pub async fn incidents(State(shared): State<Shared>, Query(wanted): Query<Wanted>) -> Response {
     let filter = IncidentFilter {

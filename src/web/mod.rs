@@ -4,9 +4,12 @@
 //! for people (report).
 
 mod answer;
+mod metrics;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,6 +17,8 @@ use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+pub use metrics::Metrics;
 
 /// `[web]`: off by default.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -30,7 +35,12 @@ struct Shared {
     state_dir: Arc<PathBuf>,
     /// One line about the running daemon, and why it is unwell when it is.
     health: Arc<dyn Fn() -> Health + Send + Sync>,
+    /// Asks the running daemon; `None` when it does not answer in time.
+    metrics: Arc<dyn Fn() -> Asked + Send + Sync>,
 }
+
+/// The daemon's answer to a scrape, some day.
+pub type Asked = Pin<Box<dyn Future<Output = Option<Metrics>> + Send>>;
 
 /// How the daemon is.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -38,6 +48,10 @@ pub struct Health {
     pub status: String,
     /// Why nothing can be committed now. `None` is healthy.
     pub degraded: Option<String>,
+    /// Over all sources since the start, by the names of `/metrics`.
+    pub lines: BTreeMap<&'static str, u64>,
+    /// Sources that spoke regularly and are silent now.
+    pub silent_sources: usize,
 }
 
 /// Opens the port; [`serve`] then answers on it.
@@ -53,11 +67,13 @@ pub async fn serve(
     listener: TcpListener,
     state_dir: PathBuf,
     health: impl Fn() -> Health + Send + Sync + 'static,
+    metrics: impl Fn() -> Asked + Send + Sync + 'static,
     stop: CancellationToken,
 ) {
-    let shared = Shared { state_dir: Arc::new(state_dir), health: Arc::new(health) };
+    let shared = Shared { state_dir: Arc::new(state_dir), health: Arc::new(health), metrics: Arc::new(metrics) };
     let router = Router::new()
         .route("/healthz", get(answer::health))
+        .route("/metrics", get(answer::metrics))
         .route("/api/incidents", get(answer::incidents))
         .route("/api/incidents/{id}", get(answer::incident))
         .layer(axum::middleware::from_fn(answer::only_from_here))

@@ -6,6 +6,7 @@ mod tidy;
 mod operating;
 mod watch;
 mod chaos;
+mod losses;
 mod deliver;
 mod eval;
 mod llm;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use logwren::config::Config;
 use logwren::deliver::Deliverers;
-use logwren::driver::{Control, Driver, Parts, RunError};
-use logwren::model::Position;
+use logwren::driver::{Control, Driver, Parts, Remake, RunError, Status};
+use logwren::model::{LineBlock, LineSpan, Medium, Origin, Phase, Position, SourceEvent};
 use logwren::pipeline::{Effects, Notice, Pipeline};
 use logwren::source::{Outlet, Source};
 use logwren::store::Store;
@@ -177,15 +177,36 @@ impl Source for Crashing {
     }
 }
 
-#[test]
-fn a_crashed_reader_is_said_and_alerted() {
-    let home = Home::new();
+/// A source that hands over one line and ends.
+struct OneLine;
+
+impl Source for OneLine {
+    fn name(&self) -> &'static str {
+        "crashing"
+    }
+
+    fn open(&mut self, _: &[Position], _: bool) -> Vec<Position> {
+        Vec::new()
+    }
+
+    fn run(self: Box<Self>, outlet: Outlet) {
+        let origin = Origin { name: "crashing".into(), medium: Medium::Stdin, format: None, written: None };
+        let span = LineSpan { start: 0, end: 5, offset: 0, truncated: false, partial: false };
+        let (bytes, spans) = (b"hello".to_vec(), vec![span]);
+        let block = LineBlock { origin: origin.into(), phase: Phase::Live, bytes, spans, position: None };
+        outlet.event(SourceEvent::Learned { source: "crashing".into() }).expect("taken");
+        outlet.lines(block).expect("taken");
+        outlet.event(SourceEvent::Ended { source: "crashing".into() }).expect("taken");
+    }
+}
+
+/// Runs a source that crashes, and what is made of it then; gives how it ended, what was said, and the incidents.
+fn crash(home: &Home, remake: Remake) -> (Result<Status, RunError>, Vec<Notice>, u64) {
     let config = Config::parse("c.toml", "[judge]\nmode = 'off'\n").expect("right");
     let mut settings = logwren::daemon::settings(&config).expect("right");
     settings.notifiers = vec!["nobody".into()];
     let redactor = Arc::clone(&settings.redactor);
-    let now = logwren::driver::now();
-    let opened = Store::open(&home.path("state"), now).expect("opened");
+    let opened = Store::open(&home.path("state"), logwren::driver::now()).expect("opened");
     let said: Arc<Mutex<Vec<Notice>>> = Arc::default();
     let heard = Arc::clone(&said);
     let parts = Parts {
@@ -194,8 +215,7 @@ fn a_crashed_reader_is_said_and_alerted() {
         store: opened.store,
         positions: Vec::new(),
         sources: vec![Box::new(Crashing)],
-        // As standard input: nobody can begin again.
-        remake: Box::new(Vec::new),
+        remake,
         model: None,
         deliverers: Arc::new(
             Deliverers::new(&config.notifiers, &logwren::config::resolve, redactor).expect("no notifiers"),
@@ -208,9 +228,26 @@ fn a_crashed_reader_is_said_and_alerted() {
         let (_control, told) = tokio::sync::mpsc::channel::<Control>(1);
         driver.run(told).await
     });
-    assert!(matches!(&ended, Err(RunError::NoSources(names)) if names == "crashing"), "{ended:?}");
-    let said = said.lock().expect("whole");
-    assert!(said.iter().any(|notice| matches!(notice, Notice::Gap { origin, .. } if &**origin == "crashing")));
+    let said = said.lock().expect("whole").clone();
     let reader = logwren::store::Reader::open(&home.path("state")).expect("readable");
-    assert_eq!(reader.counts().expect("counted").incidents, 1, "an incident about ourselves");
+    (ended, said, reader.counts().expect("counted").incidents)
+}
+
+#[test]
+fn a_crashed_reader_is_said_and_alerted() {
+    // Like standard input: nobody can begin again.
+    let (ended, said, incidents) = crash(&Home::new(), Box::new(Vec::new));
+    assert!(matches!(&ended, Err(RunError::NoSources(names)) if names == "crashing"), "{ended:?}");
+    assert!(said.iter().any(|notice| matches!(notice, Notice::Gap { origin, .. } if &**origin == "crashing")));
+    assert_eq!(incidents, 1, "an incident about ourselves");
+}
+
+#[test]
+fn a_crashed_reader_begins_again() {
+    let remake: Remake = Box::new(|| vec![Box::new(OneLine)]);
+    let (ended, said, incidents) = crash(&Home::new(), remake);
+    let status = ended.expect("its successor ended well");
+    assert_eq!((status.counters.lines, status.losses.gaps, status.degraded), (1, 1, None));
+    assert!(said.iter().any(|notice| matches!(notice, Notice::Gap { reason, .. } if reason.contains("begins again"))));
+    assert_eq!(incidents, 2, "one about ourselves, and one about its new kind of line");
 }

@@ -188,3 +188,58 @@ fn a_full_disk_fails_whole_and_passes() {
     store.commit(&facts, &[position("s", 2)]).expect("commits now");
     assert_eq!(store.load().expect("loads").positions, [position("s", 2)]);
 }
+
+/// A state with a copy, one commit later; then `damage`. Gives what a start makes of it.
+#[track_caller]
+fn check_copy(damage: fn(&Path), positions: &[u64]) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut store = open(dir.path()).store;
+    store.commit(&facts(), &[position("s", 1)]).expect("commits");
+    assert_eq!(store.copy(at(0)).ok(), Some(true));
+    store.commit(&[], &[position("s", 2)]).expect("commits");
+    drop(store);
+    damage(&dir.path().join(FILE));
+    let opened = open(dir.path());
+    let said = opened.recovered.expect("it is said");
+    assert!(said.contains("from an older copy"), "{said}");
+    let expected: Vec<Position> = positions.iter().map(|offset| position("s", *offset)).collect();
+    assert_eq!((opened.snapshot.positions, opened.snapshot.outbox.len()), (expected, 1));
+    drop(opened.store);
+    assert_eq!(open(dir.path()).recovered, None);
+}
+
+#[test]
+fn what_cannot_be_read_comes_from_the_copy() {
+    check_copy(|path| fs::write(path, "").expect("writes"), &[1]);
+    check_copy(|path| fs::write(path, "no database at all, but long enough ".repeat(99)).expect("writes"), &[1]);
+    check_copy(|path| fs::remove_file(path).expect("removes"), &[1]);
+    // The first page holds the schema: without it nothing is found.
+    check_copy(
+        |path| {
+            let mut bytes = fs::read(path).expect("reads");
+            bytes[100..4_096].fill(0);
+            fs::write(path, bytes).expect("writes");
+        },
+        &[1],
+    );
+}
+
+#[test]
+fn a_copy_is_made_once_an_hour_and_never_half() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut store = open(dir.path()).store;
+    store.commit(&facts(), &[position("s", 1)]).expect("commits");
+    let now = Timestamp::from(jiff::Timestamp::now());
+    assert_eq!(store.copy(now).ok(), Some(true));
+    let soon = now.saturating_add(std::time::Duration::from_secs(3_000));
+    assert_eq!(store.copy(soon).ok(), Some(false));
+    let copy = dir.path().join("state.copy.db");
+    let before = fs::read(&copy).expect("there");
+    // Nobody can write here any more: the old copy stays.
+    fs::create_dir(dir.path().join("state.copy.db.new")).expect("in the way");
+    let later = now.saturating_add(std::time::Duration::from_secs(4_000));
+    assert!(store.copy(later).is_err());
+    assert_eq!(fs::read(&copy).expect("still there"), before);
+    fs::remove_dir(dir.path().join("state.copy.db.new")).expect("out of the way");
+    assert_eq!(store.copy(later).ok(), Some(true));
+}

@@ -92,13 +92,29 @@ impl Daemon {
 
     /// As another user, when the tester is root.
     pub fn start_as(user: Option<u32>, arguments: &[&str], environment: &[(&str, &str)]) -> Daemon {
+        Daemon::spawn(user, &[], arguments, environment)
+    }
+
+    /// Through another command, which must become it: `unshare`, `sh -c 'exec "$@"' sh`.
+    pub fn start_under(command: &[&str], arguments: &[&str]) -> Daemon {
+        Daemon::spawn(None, command, arguments, &[])
+    }
+
+    fn spawn(user: Option<u32>, under: &[&str], arguments: &[&str], environment: &[(&str, &str)]) -> Daemon {
         use std::os::unix::process::CommandExt;
         let folder = tempfile::tempdir().expect("a folder");
         let socket = folder.path().join("notify");
         let notify = UnixDatagram::bind(&socket).expect("bound");
         // Another build than this one's, such as the packaged one, can be put to the test.
         let binary = std::env::var_os("LOGWREN_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_logwren").into());
-        let mut command = Command::new(binary);
+        let mut command = match under {
+            [] => Command::new(binary),
+            [first, rest @ ..] => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(binary);
+                command
+            }
+        };
         if let Some(user) = user {
             std::os::unix::fs::chown(folder.path(), Some(user), Some(user)).expect("given away");
             std::os::unix::fs::chown(&socket, Some(user), Some(user)).expect("given away");
@@ -133,6 +149,16 @@ impl Daemon {
             if let Ok(Some(status)) = self.child.try_wait() {
                 panic!("ended with {status} before {line}; {}", self.said());
             }
+        }
+    }
+
+    /// Waits until systemd would have been told a line that begins with `start` and holds `part`.
+    #[track_caller]
+    pub fn wait_told_of(&mut self, start: &str, part: &str) {
+        let end = Instant::now() + PATIENCE;
+        while !self.told.iter().any(|told| told.starts_with(start) && told.contains(part)) {
+            assert!(Instant::now() < end, "never told {start}..{part}, only {:?}; {}", self.told, self.said());
+            self.listen(Duration::from_millis(200));
         }
     }
 

@@ -100,6 +100,12 @@ impl Receiver {
         self.seen.all()
     }
 
+    /// For what takes its time by design.
+    #[track_caller]
+    pub fn wait_for_within(&self, count: usize, limit: Duration) -> Vec<Request> {
+        self.seen.wait_for(count, limit)
+    }
+
     #[track_caller]
     pub fn wait_for(&self, count: usize) -> Vec<Request> {
         self.seen.wait_for(count, Duration::from_secs(20))

@@ -126,7 +126,12 @@ impl Log {
             }
             Rotation::Dated => {
                 let day = self.rotations % 28 + 1;
-                self.folder.join(format!("{}-{}{:02}{day:02}.log", self.name, 2026 + self.rotations / 336, self.rotations / 28 % 12 + 1))
+                self.folder.join(format!(
+                    "{}-{}{:02}{day:02}.log",
+                    self.name,
+                    2026 + self.rotations / 336,
+                    self.rotations / 28 % 12 + 1
+                ))
             }
         }
     }
@@ -138,7 +143,12 @@ impl Log {
     fn write(&mut self) {
         let mut text = String::new();
         for _ in 0..self.habit.noise {
-            text.push_str(&format!("{} web-03 noise[7]: request {} served in {} ms\n", jiff::Timestamp::now(), fastrand::u32(..), fastrand::u8(..)));
+            text.push_str(&format!(
+                "{} web-03 noise[7]: request {} served in {} ms\n",
+                jiff::Timestamp::now(),
+                fastrand::u32(..),
+                fastrand::u8(..)
+            ));
         }
         for _ in 0..self.habit.numbered {
             text.push_str(&numbered(self.next));
