@@ -21,7 +21,7 @@ use crate::deliver::Deliverers;
 use crate::llm::Client;
 use crate::model::{Alert, Delivery, Judged, Phase, Position, SourceCounts, SourceEvent, Timestamp};
 use crate::pipeline::{Counters, Effects, Input, Notice, Pipeline, Settings};
-use crate::source::{FromSource, Source};
+use crate::source::{FromSource, Joiner, Source};
 use crate::store::Store;
 
 pub use crew::Remake;
@@ -169,6 +169,7 @@ pub struct Driver {
     pipeline: Pipeline,
     pending: Pending,
     crew: Crew,
+    joiner: Joiner,
     deliverers: Arc<Deliverers>,
     model: watch::Sender<Option<Arc<Client>>>,
     requests: mpsc::Sender<crate::model::JudgeRequest>,
@@ -215,6 +216,7 @@ impl Driver {
             pipeline,
             pending,
             crew,
+            joiner: Joiner::default(),
             deliverers,
             model,
             requests,
@@ -274,6 +276,7 @@ impl Driver {
             }
             let ends = self.crew.begin_again(self.pending.known(), Instant::now());
             self.stand(ends);
+            self.flush_joined(false);
             self.commit_and_perform();
             if let Some(error) = self.pending.broken() {
                 return Err(RunError::Broken(error));
@@ -286,6 +289,22 @@ impl Driver {
     }
 
     fn source(&mut self, message: FromSource) {
+        let mut whole = Vec::new();
+        self.joiner.feed(message, Instant::now(), &mut whole);
+        whole.into_iter().for_each(|message| self.whole(message));
+    }
+
+    /// Records that have waited long enough for more lines, or `all` of them.
+    fn flush_joined(&mut self, all: bool) {
+        let mut whole = Vec::new();
+        match all {
+            true => self.joiner.flush(&mut whole),
+            false => self.joiner.flush_due(Instant::now(), &mut whole),
+        }
+        whole.into_iter().for_each(|message| self.whole(message));
+    }
+
+    fn whole(&mut self, message: FromSource) {
         match message {
             FromSource::Lines(block) => {
                 let bytes = block.bytes.len();
@@ -397,6 +416,7 @@ impl Driver {
             for message in self.crew.stop().await {
                 self.source(message);
             }
+            self.flush_joined(true);
             // Blocks of the old sources end before the new ones begin; the next turn tries again what fails here.
             tokio::task::block_in_place(|| self.pending.commit());
             let ends = self.crew.reopen(sources, self.pending.known(), self.pipeline.learning());
@@ -419,6 +439,7 @@ impl Driver {
                 self.source(message);
             }
         }
+        self.flush_joined(true);
         self.feed(Input::Drain, 0);
         self.pending.commit_or_fail().map_err(RunError::Commit)?;
         self.commit_and_perform();
@@ -446,7 +467,7 @@ impl Driver {
         let now = self.now();
         let by_pipeline = self.pipeline.next_deadline().map(|at| Instant::now() + at.since(now));
         let latest = Instant::now() + HEARTBEAT;
-        [by_pipeline, self.pending.due_at(), self.crew.next_beginning()]
+        [by_pipeline, self.pending.due_at(), self.crew.next_beginning(), self.joiner.deadline()]
             .into_iter()
             .flatten()
             .fold(latest, Instant::min)

@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 
-use crate::model::{Header, Notes};
+use crate::model::{Header, Level, Notes};
 
 use super::clock::Clock;
 use super::format::Format;
 use super::head::Heads;
 use super::layout::Layout;
 use super::{
-    access, application, audit, container, error_log, journal, json, kernel, klog, logfmt, postgres, rfc5424, syslog,
-    text,
+    access, application, audit, container, error_log, headline, journal, json, kernel, klog, logfmt, postgres, rfc5424,
+    syslog, text,
 };
 
 /// What a parser may use besides the bytes of the line.
@@ -54,7 +54,8 @@ pub(super) fn parse<'a>(format: Format, line: &'a [u8], setting: &mut Setting) -
 pub(super) fn plain(line: &[u8]) -> Header<'_> {
     let mut notes = Notes::default();
     let message = text::verbatim(line, &mut notes);
-    Header { level: super::level::embedded(line), message, notes, ..new(Format::Plain) }
+    let level = super::level::embedded(line).or_else(|| headline::is_trace(line).then_some(Level::Err));
+    Header { level, message, notes, ..new(Format::Plain) }
 }
 
 /// The line as text for formats that need it whole; a line with invalid UTF-8 is repaired first, and noted.

@@ -39,6 +39,7 @@ mod lead;
 mod component;
 mod column;
 mod layout;
+mod headline;
 
 #[cfg(test)]
 mod tests;
@@ -46,4 +47,5 @@ mod tests;
 pub use config::{Config, Zone};
 pub use format::Format;
 pub use head::Front;
+pub use headline::headline;
 pub use plan::{Context, Locator, Plan};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::detect::{Seen, View};
 use crate::mine::Miner;
 use crate::model::{Header, Kind, Medium, Phase, Timestamp, VerdictRow};
-use crate::parse::{Format, Plan};
+use crate::parse::{Format, Plan, headline};
 
 use super::Pipeline;
 
@@ -38,7 +38,7 @@ impl Pipeline {
         now: Timestamp,
     ) -> Explanation<'a> {
         let header = Plan::new(medium, format).parse(line, now, &self.context);
-        let mined = self.miner.mine(&header.message);
+        let mined = self.miner.mine(&headline(&header.message));
         let template = self.miner.text(mined.template).unwrap_or_default().to_owned();
         let kind = Kind {
             program: Arc::from(&*header.program),
@@ -48,7 +48,7 @@ impl Pipeline {
         let known = self.kinds.find(&kind).map_or(0, |state| state.count);
         let host = header.host.as_deref().map_or_else(|| Arc::clone(&self.context.host), Arc::from);
         let origin: Arc<str> = "explain".into();
-        let nearest = self.miner.nearest(&header.message).map(|(_, text)| text);
+        let nearest = self.miner.nearest(&headline(&header.message)).map(|(_, text)| text);
         let views = self.detect.explain(&Seen {
             kind: &kind,
             kind_id: kind.id(),

@@ -11,7 +11,7 @@ use crate::model::{
     Evidence, Fact, Finding, Header, Kind, Level, LineBlock, LineSpan, Medium, Origin, Phase, Place, SourceCounts,
     TemplateRow, Timestamp,
 };
-use crate::parse::{Format, Plan};
+use crate::parse::{Format, Plan, headline};
 
 use super::clock::{EventClock, Pace};
 use super::kinds::Answer;
@@ -185,7 +185,8 @@ impl Pipeline {
     ) -> Option<u32> {
         let Passing { header, time, host, span, heard, source } = passing;
         let level = header.level.unwrap_or_default();
-        let mined = self.miner.mine(&header.message);
+        let headline = headline(&header.message);
+        let mined = self.miner.mine(&headline);
         if let Some(Change::Merged { gone }) = mined.change {
             let mut pairs = self.kinds.merge(gone, mined.template);
             for merge in self.miner.further_merges() {
@@ -238,7 +239,7 @@ impl Pipeline {
         }
         let beat = self.detect.count(&Counted { meters: state.meters, source: *source, time: *time, phase });
         if begins || beat || !state.interest.is_none() {
-            let nearest = if touched.new_template { self.miner.nearest(&header.message) } else { None };
+            let nearest = if touched.new_template { self.miner.nearest(&headline) } else { None };
             let seen = Seen {
                 kind: &state.kind,
                 kind_id: state.id,

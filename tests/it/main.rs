@@ -7,6 +7,7 @@ mod operating;
 mod watch;
 mod chaos;
 mod losses;
+mod inlets;
 mod deliver;
 mod eval;
 mod llm;
