@@ -145,10 +145,10 @@ fn push_extra(extra: &mut String, key: &str, value: &str, notes: &mut Notes) {
     };
 }
 
-/// The names in use by journald, logrus, zap, zerolog, slog, log4j, logback, Serilog, structlog, Bunyan, Pino, GELF, ECS
-/// and MongoDB; in any case.
+/// The names in use by journald, logrus, zap, zerolog, slog, log4j, logback, Serilog, structlog, Bunyan, Pino, GELF, ECS,
+/// MongoDB, nginx and Kubernetes' audit log; in any case.
 fn role(key: &str) -> Option<Role> {
-    let mut lower = [0u8; 20];
+    let mut lower = [0u8; 24];
     let lower = lower.get_mut(..key.len())?;
     lower.copy_from_slice(key.as_bytes());
     lower.make_ascii_lowercase();
@@ -156,7 +156,8 @@ fn role(key: &str) -> Option<Role> {
         b"@timestamp" => Role::Time(0),
         b"timestamp" | b"time" | b"ts" => Role::Time(1),
         b"t" | b"@t" | b"t.$date" | b"datetime" | b"asctime" | b"eventtime" | b"timemillis" => Role::Time(2),
-        b"date" | b"logtime" => Role::Time(3),
+        b"date" | b"logtime" | b"time_local" | b"time_iso8601" | b"timestamp.seconds" => Role::Time(3),
+        b"requestreceivedtimestamp" => Role::Time(3),
         b"level" | b"severity" | b"log.level" | b"@l" => Role::Level(0),
         b"lvl" | b"loglevel" | b"log_level" | b"levelname" | b"severity_text" | b"severitytext" => Role::Level(1),
         b"priority" | b"s" => Role::Level(2),

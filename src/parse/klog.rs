@@ -1,4 +1,5 @@
-//! Kubernetes' klog and its forefather glog: `I1122 05:55:40.123456   4727 file.go:187] message`.
+//! Kubernetes' klog and its forefather glog: `I1122 05:55:40.123456   4727 file.go:187] message`, in newer
+//! glog with the year: `I20261122 ...`.
 
 use crate::model::Header;
 
@@ -17,6 +18,7 @@ pub(super) fn parse<'a>(bytes: &'a [u8], setting: &mut Setting) -> Option<Header
     required(matches!(letter, b'I' | b'W' | b'E' | b'F'))?;
     header.level = level::letter(letter);
     cursor.advance(1);
+    let year = if cursor.digits_ahead() == 8 { cursor.number(4, 4) } else { None };
     let (month, day) = (cursor.two_digits()?, cursor.two_digits()?);
     required(cursor.eat(b' '))?;
     let time = time_of_day(&mut cursor, b':')?;
@@ -27,7 +29,11 @@ pub(super) fn parse<'a>(bytes: &'a [u8], setting: &mut Setting) -> Option<Header
     let file = cursor.until(b':', text::HOST_MAX)?;
     cursor.number(1, 9)?;
     required(cursor.eat(b']'))?;
-    let moment = Moment { date: Date::NoYear { month, day }, time, offset: None, bare: false };
+    let date = match year {
+        Some(year) => Date::Full { year: i32::try_from(year).ok()?, month, day },
+        None => Date::NoYear { month, day },
+    };
+    let moment = Moment { date, time, offset: None, bare: false };
     header.time = setting.clock.resolve(&Stamp::Moment(moment), &mut header.notes);
     header.pid = decimal(thread);
     header.program = text::program(file);

@@ -54,7 +54,8 @@ pub(super) fn parse<'a>(format: Format, line: &'a [u8], setting: &mut Setting) -
 pub(super) fn plain(line: &[u8]) -> Header<'_> {
     let mut notes = Notes::default();
     let message = text::verbatim(line, &mut notes);
-    let level = super::level::embedded(line).or_else(|| headline::is_trace(line).then_some(Level::Err));
+    // Go's `panic: ` is no syslog level.
+    let level = if headline::is_trace(line) { Some(Level::Err) } else { super::level::embedded(line) };
     Header { level, message, notes, ..new(Format::Plain) }
 }
 

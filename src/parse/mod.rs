@@ -21,6 +21,7 @@ mod head;
 mod host;
 mod tail;
 mod syslog;
+mod gear;
 mod rfc5424;
 mod journal;
 mod json;

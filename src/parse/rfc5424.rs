@@ -6,7 +6,7 @@ use super::cursor::{Cursor, required};
 use super::format::Format;
 use super::line::{self, Setting};
 use super::syslog::decimal;
-use super::{level, stamp, text};
+use super::{kernel, level, stamp, text};
 
 /// The byte order mark that says the message is UTF-8.
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -30,6 +30,9 @@ pub(super) fn parse<'a>(bytes: &'a [u8], setting: &mut Setting) -> Option<Header
     let data = structured_data(&mut cursor)?;
     cursor.eat(b' ');
     cursor.eat_text(BOM);
+    if header.program == "kernel" {
+        kernel::skip_uptime(&mut cursor);
+    }
     header.message = text::message(cursor.rest(), &mut header.notes);
     if header.message.is_empty()
         && let Some(stand_in) = message_id.or(data)

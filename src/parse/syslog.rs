@@ -6,7 +6,7 @@ use super::cursor::Cursor;
 use super::format::Format;
 use super::line::{self, Setting};
 use super::stamp::{self, Stamp};
-use super::{kernel, level, text};
+use super::{gear, kernel, level, text};
 
 /// Longest tag looked for, in bytes.
 const TAG_MAX: usize = 128;
@@ -49,7 +49,8 @@ pub(super) fn rfc3339<'a>(bytes: &'a [u8], setting: &mut Setting) -> Option<Head
     let mut header = line::new(Format::Rfc3339);
     let mut cursor = Cursor::new(bytes);
     header.level = level::priority(&mut cursor, &mut header.notes).flatten();
-    if cursor.peek(4) != b'-' || cursor.peek(10) != b'T' {
+    // Behind a priority the date may stand apart from the time.
+    if cursor.peek(4) != b'-' || cursor.peek(10) != b'T' && (bytes.first() != Some(&b'<') || cursor.peek(10) != b' ') {
         return None;
     }
     let found = stamp::year_first(&mut cursor)?;
@@ -175,13 +176,20 @@ pub(super) fn tagged_body<'a>(cursor: Cursor<'a>, header: &mut Header<'a>, setti
 
 /// `<13>sshd[42]: ...`: what a local program sends to the socket, or a router without a clock.
 fn bare_priority<'a>(mut cursor: Cursor<'a>, mut header: Header<'a>, setting: &mut Setting) -> Option<Header<'a>> {
+    if let Some(found) = gear::stamped(cursor) {
+        header.time = setting.clock.resolve(&Stamp::Moment(found.moment), &mut header.notes);
+        header.host = found.host.map(text::host);
+        tagged(found.rest, &mut header);
+        return Some(header);
+    }
     // `<34>1 ` is RFC 5424, `<34>2026-...` is RFC 3339.
     if cursor.peek(0).is_ascii_digit() && !setting.trusted {
         return None;
     }
     cursor.spaces();
     let found = tag(&mut cursor);
-    if found.is_none() && !setting.trusted {
+    // A level in front of a word is reason enough: `<30>firewall,info forward: ...`
+    if found.is_none() && !setting.trusted && !(header.level.is_some() && cursor.peek(0).is_ascii_alphabetic()) {
         return None;
     }
     if let Some(found) = found {
@@ -332,7 +340,7 @@ fn ends_tag(behind: Cursor, name: &[u8]) -> bool {
 }
 
 /// Whether a token could name a host: letters, digits and what names and addresses are joined with; not a number.
-fn is_host(token: &[u8]) -> bool {
+pub(super) fn is_host(token: &[u8]) -> bool {
     token.iter().all(|byte| IN_HOST[usize::from(*byte)])
         && token.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80 || *byte == b':')
         && !(token.first().is_some_and(u8::is_ascii_digit) && token.iter().all(u8::is_ascii_digit))

@@ -110,6 +110,23 @@ fn rfc3164() {
 
 #[test]
 #[rustfmt::skip] // one case a line
+fn network_gear() {
+    check("<189>29: *Mar  1 18:46:11.123: %SYS-5-CONFIG_I: Configured from console by vty0", "rfc3164 2026-03-01T18:46:11.123Z notice - %SYS-5-CONFIG_I: Configured from console by vty0");
+    check("<187>45: router1: *Nov 22 05:55:40.123: %LINK-3-UPDOWN: Interface Gi0/1, changed state to up", "rfc3164 2026-11-22T05:55:40.123Z err router1 %LINK-3-UPDOWN: Interface Gi0/1, changed state to up");
+    check("<187>router1: .Nov 22 05:55:40 UTC: %LINK-3-UPDOWN: x", "rfc3164 2026-11-22T05:55:40Z err router1 %LINK-3-UPDOWN: x");
+    check("<189>: 2025 Nov 22 05:55:40 UTC: %DAEMON-5-SYSTEM_MSG: x", "rfc3164 2025-11-22T05:55:40Z notice - %DAEMON-5-SYSTEM_MSG: x");
+    check("<166>Nov 22 2026 05:55:40: %ASA-6-302013: Built", "rfc3164 2026-11-22T05:55:40Z info - %ASA-6-302013: Built");
+    check("<30>firewall,info forward: in:ether1 out:ether2", "rfc3164 - info - -: firewall,info forward: in:ether1 out:ether2");
+    check("<134>Nov 22 05:55:40 haproxy[14389]: 10.0.1.2:33317 [22/Nov/2026:05:55:40.655] http-in", "rfc3164 2026-11-22T05:55:40Z info - haproxy[14389]: 10.0.1.2:33317 [22/Nov/2026:05:55:40.655] http-in");
+    check("<34>2026-11-22 05:55:40 host app[1]: x", "rfc3339 2026-11-22T05:55:40Z crit host app[1]: x");
+    check("<134>1 2026-11-22T05:55:40.123Z fw filterlog 123 - [meta sequenceId=\"1\"] 4,,,1000000103,igb0", "rfc5424 2026-11-22T05:55:40.123Z info fw filterlog[123]: 4,,,1000000103,igb0");
+    check("<13>Nov 22 05:55:40 CEF:0|Vendor|Product|1.0|100|name|5|src=192.0.2.1", "rfc3164 2026-11-22T05:55:40Z notice - -: CEF:0|Vendor|Product|1.0|100|name|5|src=192.0.2.1");
+    check("<3>[    1.234567] EXT4-fs error", "kernel - err - kernel: EXT4-fs error");
+    check("<1234> items", "plain - - - -: <1234> items");
+}
+
+#[test]
+#[rustfmt::skip] // one case a line
 fn rfc3339_and_rfc5424() {
     check("2026-11-22T05:55:40.746959+00:00 bed sshd[42]: x", "rfc3339 2026-11-22T05:55:40.746959Z - bed sshd[42]: x");
     check("2026-11-22T05:55:40.746959+01:00 bed kernel: [  1.234567] x", "rfc3339 2026-11-22T04:55:40.746959Z - bed kernel: x");
@@ -157,6 +174,9 @@ fn json() {
     check(r#"{"t":{"$date":"2026-11-22T05:55:40.000+00:00"},"s":"W","c":"NETWORK","id":51800,"ctx":"conn1","msg":"client metadata"}"#, "json 2026-11-22T05:55:40Z warning - NETWORK: client metadata id=51800 ctx=conn1");
     check(r#"{"time":1795326940000,"severity":"CRITICAL","message":"ms"}"#, "json 2026-11-22T05:55:40Z crit - -: ms");
     check(r#"{"time":"1795326940000000000","level":"x","message":"ns"}"#, "json 2026-11-22T05:55:40Z - - -: ns {odd}");
+    check(r#"{"time_local":"22/Nov/2026:05:55:40 +0000","request":"GET / HTTP/1.1","status":"200"}"#, "json 2026-11-22T05:55:40Z - - -: request=\"GET / HTTP/1.1\" status=200");
+    check(r#"{"severity":"ERROR","timestamp":{"seconds":1795326940,"nanos":5},"message":"x"}"#, "json 2026-11-22T05:55:40Z err - -: x timestamp.nanos=5");
+    check(r#"{"kind":"Event","verb":"get","requestReceivedTimestamp":"2026-11-22T05:55:40.123456Z"}"#, "json 2026-11-22T05:55:40.123456Z - - -: kind=Event verb=get");
     check(r#"{"time":"soon","message":"m"}"#, "json - - - -: m {odd}");
     check(r#"{"a":1,"b":[1,{"c":null}],"d":null}"#, "json - - - -: a=1 b=[1,{c:null}]");
     check(r#"{"message":"quoted \"x\"\tand é"}"#, "json - - - -: quoted \"x\"\tand é");
@@ -229,6 +249,7 @@ fn kernel_and_audit_and_klog() {
     check("type=AVC msg=audit(1795326940.123:456): avc:  denied  { read } for pid=1", "audit 2026-11-22T05:55:40.123Z - - audit: type=AVC avc:  denied  { read } for pid=1");
     check("node=h type=USER_LOGIN msg=audit(1795326940.123:4): pid=1", "audit 2026-11-22T05:55:40.123Z - h audit: type=USER_LOGIN pid=1");
     check("I1122 05:55:40.523502    4727 kubelet_getters.go:187] \"Pod status updated\" pod=\"x\"", "klog 2026-11-22T05:55:40.523502Z info - kubelet_getters.go[4727]: \"Pod status updated\" pod=\"x\"");
+    check("W20251122 05:55:40.523502 1 a.cc:1] x", "klog 2025-11-22T05:55:40.523502Z warning - a.cc[1]: x");
     check("E1122 05:55:40.523502       1 a.go:1] x", "klog 2026-11-22T05:55:40.523502Z err - a.go[1]: x");
 }
 
@@ -309,6 +330,16 @@ fn addresses_are_never_header() {
         &["192.0.2.1 2026-11-22 05:55:38 GET /x", "192.0.2.2 2026-11-22 05:55:39 PUT /y z", "192.0.2.3 2026-11-22 05:55:40 POST /z"],
         "application 2026-11-22T05:55:40Z - - -: 192.0.2.3 2026-11-22 05:55:40 POST /z",
     );
+}
+
+#[test]
+#[rustfmt::skip] // one case a line
+fn records_of_many_lines() {
+    check("2026-11-22 05:55:40,978 ERROR [main] a.b.C: broke\njava.lang.X: y\n\tat a.b.C.d(C.java:1)", "application 2026-11-22T05:55:40.978Z err - a.b.C: broke\njava.lang.X: y\n\tat a.b.C.d(C.java:1)");
+    check("Traceback (most recent call last):\n  File \"a.py\"\nE: x", "plain - err - -: Traceback (most recent call last):\n  File \"a.py\"\nE: x");
+    check("2026-11-22T05:55:40Z stderr F panic: boom\n\ngoroutine 1 [running]:", "cri 2026-11-22T05:55:40Z err - -: panic: boom\n\ngoroutine 1 [running]:");
+    check(r#"{"log":"TypeError: x\n    at f (a.js:1)\n","stream":"stderr","time":"2026-11-22T05:55:41Z"}"#, "docker 2026-11-22T05:55:41Z err - -: TypeError: x\n    at f (a.js:1)");
+    check("2026-11-22 05:55:40.123 UTC [1234] bob@shop STATEMENT:  select 1\n\tfrom a", "postgres 2026-11-22T05:55:40.123Z info - postgres[1234]: STATEMENT:  select 1\n\tfrom a");
 }
 
 #[test]

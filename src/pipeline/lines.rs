@@ -1,5 +1,6 @@
 //! The path of a line: parse, mine, count, detect, into the batch. A known line touches counters and is forgotten.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,7 +100,7 @@ impl Pipeline {
             }
             let mut passing =
                 Passing { header, time, host: &source.host, span, heard: Heard::First, source: source.meter };
-            let Some(heard) = self.heard(&passing, source.number, block.phase) else {
+            let Some(heard) = self.heard(&passing, source.number, &block.origin, block.phase) else {
                 self.counters.own += 1;
                 continue;
             };
@@ -156,7 +157,7 @@ impl Pipeline {
     }
 
     /// Whether another source said the line already; `None` for our own lines.
-    fn heard(&mut self, passing: &Passing<'_>, source: u32, phase: Phase) -> Option<Heard> {
+    fn heard(&mut self, passing: &Passing<'_>, source: u32, origin: &Origin, phase: Phase) -> Option<Heard> {
         let header = &passing.header;
         if header.program == "logwren" && header.pid.is_some_and(|pid| self.own_pids.contains(&pid)) {
             return None;
@@ -166,7 +167,10 @@ impl Pipeline {
             // Each part keys the next one, so that no part can pose as another.
             let hash = xxh3_64_with_seed(passing.host.as_bytes(), self.twin_seed);
             let hash = xxh3_64_with_seed(header.program.as_bytes(), hash);
-            let hash = xxh3_64_with_seed(header.message.as_bytes(), hash);
+            let hash = match origin.medium {
+                Medium::Journal | Medium::Syslog => xxh3_64_with_seed(in_files(&header.message).as_bytes(), hash),
+                Medium::File | Medium::Stdin => xxh3_64_with_seed(header.message.as_bytes(), hash),
+            };
             // Milder levels are no news against the one a line without any is taken for.
             let leveled = header.level.is_some_and(|level| level <= Level::Warning);
             return Some(self.twins.look(hash, source, passing.time, leveled));
@@ -418,4 +422,20 @@ fn peer_host(origin: &str) -> Option<&str> {
     let address = origin.strip_prefix("syslog/")?;
     let is_ours = address == "local" || address.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
     (!is_ours).then_some(address)
+}
+
+/// A message as rsyslog writes it to files: each control character as `#` and three octal digits.
+fn in_files(message: &str) -> Cow<'_, str> {
+    // Without an early end this is a few wide instructions.
+    if !message.bytes().fold(false, |found, byte| found | byte.is_ascii_control()) {
+        return Cow::Borrowed(message);
+    }
+    let mut escaped = String::with_capacity(message.len() + 16);
+    for letter in message.chars() {
+        match u8::try_from(letter) {
+            Ok(byte) if byte.is_ascii_control() => escaped.push_str(&format!("#{byte:03o}")),
+            Ok(_) | Err(_) => escaped.push(letter),
+        }
+    }
+    Cow::Owned(escaped)
 }

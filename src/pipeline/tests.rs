@@ -159,3 +159,55 @@ fn a_log_without_end_of_kinds_is_told_once_and_known_after_a_restart() {
     });
     assert_eq!(texts.collect::<Vec<_>>(), [false, true]);
 }
+
+/// One line on every way it can come: the journal, a syslog file, kern.log, and our own sockets.
+fn ways(tag: &str, message: &str) -> Vec<LineBlock> {
+    let escaped = message.replace('\t', "#011").replace('\n', "#012");
+    let uptime = if tag == "kernel" { "[   12.345678] " } else { "" };
+    vec![
+        journal(tag, 9, 3, message),
+        syslog(tag, &format!("{uptime}{escaped}")),
+        block("/var/log/kern.log", Medium::File, format!("Sep 21 14:13:20 bed {tag}: {uptime}{escaped}")),
+        block("syslog/local", Medium::Syslog, format!("<3>Sep 21 14:13:20 {tag}: {uptime}{message}")),
+        block(
+            "syslog/127.0.0.1",
+            Medium::Syslog,
+            format!("<3>1 2026-09-21T14:13:20Z bed {tag} - - - {uptime}{message}"),
+        ),
+    ]
+}
+
+#[test]
+fn a_line_on_any_two_ways_counts_once() {
+    let messages =
+        [("app", "cannot open shard beta"), ("kernel", "EXT4-fs error (device sda1)"), ("app", "first\n\tsecond")];
+    for (tag, message) in messages {
+        let ways = ways(tag, message);
+        for first in &ways {
+            for second in ways.iter().filter(|second| second.origin.name != first.origin.name) {
+                let (mut pipeline, _) = learned(1, Vec::new());
+                feed(&mut pipeline, &[first.clone(), second.clone()]);
+                let what = format!("{message:?} by {} and {}", first.origin.name, second.origin.name);
+                assert_eq!(pipeline.counters().twins, 1, "{what}");
+                // Said twice by one of them it is two lines.
+                feed(&mut pipeline, &[first.clone()]);
+                assert_eq!(pipeline.counters().twins, 1, "{what}, again");
+            }
+        }
+    }
+}
+
+#[test]
+fn lines_without_a_host_are_of_their_sender() {
+    let (mut pipeline, _) = learned(1, Vec::new());
+    let from = |peer: &str| block(peer, Medium::Syslog, "<2>app: cannot open shard beta".to_owned());
+    let incident = feed(&mut pipeline, &[from("syslog/192.0.2.7")]).expect("an incident");
+    assert_eq!(&*incident.host, "192.0.2.7");
+    let (mut pipeline, _) = learned(1, Vec::new());
+    let incident = feed(&mut pipeline, &[from("syslog/127.0.0.1")]).expect("an incident");
+    assert_eq!(&*incident.host, "bed");
+    // Two senders of the same words are two lines.
+    let (mut pipeline, _) = learned(1, Vec::new());
+    feed(&mut pipeline, &[from("syslog/192.0.2.7"), from("syslog/192.0.2.8")]);
+    assert_eq!(pipeline.counters().twins, 0);
+}

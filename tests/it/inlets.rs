@@ -89,5 +89,5 @@ fn syslog_from_the_network_is_watched_and_kept_at_sigterm() {
         .output()
         .expect("runs");
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-    assert!(shown.contains("last spare disk"), "{shown}; {log}");
+    assert!(shown.contains("New kind of err line from raid"), "{shown}; {log}");
 }

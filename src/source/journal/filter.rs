@@ -35,6 +35,11 @@ impl Filter {
         !self.is_own(entry) && self.is_of_our_machine(entry) && self.is_of_wanted_unit(entry)
     }
 
+    /// The entry is this machine's for certain.
+    pub(super) fn knows_machine(&self, entry: &Entry<'_>) -> bool {
+        self.machine_id.is_some() && self.machine_id.as_deref() == entry.machine_id.as_deref()
+    }
+
     fn is_own(&self, entry: &Entry<'_>) -> bool {
         // The name as well: the pid alone may have been another's, before a reboot or outside of our container.
         let same_process = entry.pid == Some(self.own_pid) && entry.comm.as_deref() == self.own_comm.as_deref();

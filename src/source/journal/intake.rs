@@ -117,6 +117,9 @@ impl Intake {
         if !self.seen.insert(&entry.cursor) || self.is_behind_the_end(&entry) {
             return false;
         }
+        if self.is_reboot(&entry) {
+            tracing::info!("{}: the host was started anew; what follows is of that boot", self.origin.name);
+        }
         if self.filter.keeps(&entry) {
             self.push(line, &entry);
         }
@@ -133,6 +136,13 @@ impl Intake {
         let end = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
         let offset = sequence(&entry.cursor).map_or(0, |(_, number)| number);
         self.spans.push(LineSpan { start, end, offset, truncated: false, partial: false });
+    }
+
+    /// The first live entry of another boot than the one before, of a journal that holds one machine's.
+    pub(super) fn is_reboot(&self, entry: &Entry<'_>) -> bool {
+        let boot_before = self.last.as_ref().map(|place| place.boot_id.as_str()).filter(|boot| !boot.is_empty());
+        let is_other = boot_before.zip(entry.boot_id.as_deref()).is_some_and(|(before, now)| before != now);
+        is_other && self.phase == Phase::Live && self.filter.knows_machine(entry)
     }
 
     /// Entries of the same source are numbered: one later than the end of learning is live.

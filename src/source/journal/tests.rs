@@ -507,6 +507,45 @@ fn a_slow_pipeline_is_no_silent_journal() {
 }
 
 #[test]
+fn boots_follow_one_another_in_order_of_arrival() {
+    // The clock of the second boot starts in the past, as on hosts without one of their own.
+    let second = |number: u32, boot: &str, machine: &str| {
+        format!(
+            r#"{{"__CURSOR":"s=1;i={number}","__REALTIME_TIMESTAMP":"5000000","_BOOT_ID":"{boot}","_MACHINE_ID":"{machine}"}}"#
+        )
+    };
+    let line = second(13, "c", "m");
+    let script =
+        format!("case $mode in newest) entry 12;; follow) journal 11 12; echo '{line}'; wait_for_the_end;; esac");
+    let fake = Fake::new(&script);
+    let mut journal = fake.journal("");
+    journal.filter.machine_id = Some("m".to_owned());
+    let seen = run(journal, &[known(11)], |seen| seen.live.len() >= 2);
+    assert_eq!((seen.live.as_slice(), seen.gaps().len()), (&[0x12, 0x13][..], 0));
+
+    let mut journal = Fake::new("").journal("");
+    journal.filter.machine_id = Some("m".to_owned());
+    let mut intake = journal.intake(Phase::Live);
+    intake.begin(&Start::Head);
+    let is_reboot =
+        |intake: &intake::Intake, line: &str| intake.is_reboot(&entry::Entry::read(line.as_bytes()).expect("an entry"));
+    assert!(!is_reboot(&intake, &second(1, "b", "m")), "the first that we see");
+    intake.feed(format!("{}\n", second(1, "b", "m")).as_bytes());
+    assert!(!is_reboot(&intake, &second(2, "b", "m")));
+    assert!(is_reboot(&intake, &second(2, "c", "m")));
+    assert!(!is_reboot(&intake, &second(2, "c", "other")), "another machine's");
+}
+
+#[test]
+fn a_flood_of_complaints_stops_nothing() {
+    let fake = Fake::new(
+        "case $mode in newest) entry 12;; follow) yes 'Journal file is corrupted' | head -c 2000000 >&2; journal $from 13; wait_for_the_end;; esac",
+    );
+    let seen = run(fake.journal(""), &[known(11)], |seen| seen.live.len() >= 2);
+    assert_eq!(seen.live, [0x12, 0x13]);
+}
+
+#[test]
 fn names_follow_the_config() {
     let names = |config: &str| {
         let journal = Journal::new(toml::from_str(config).expect("a good table"));
