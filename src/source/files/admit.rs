@@ -292,12 +292,8 @@ impl Tailer {
         self.pending.remove(&found.id);
         match twin {
             Some(Twin::Held(_) | Twin::Former(_)) => {
-                // Not told: should we die before the other one is drained, the rest is read from here.
                 generation.life = Life::Sealed { since: now.steady };
-                let number = self.table.number();
-                generation.round = self.round;
-                self.table.insert(number, generation);
-                return Ok(());
+                generation.echo = true;
             }
             Some(Twin::Orphan(number)) => {
                 let Some(orphan) = self.orphans.remove(number) else { return Ok(()) };
@@ -328,7 +324,10 @@ impl Tailer {
 
     /// A packed generation is read from its first byte: that answers for one of which nothing was read before it went.
     fn claim_unread(&mut self, group: &Group, now: Now) {
-        let unread = |orphan: &Orphan| orphan.place.offset == 0 && !orphan.settled && !orphan.truncated;
+        let unread = |orphan: &Orphan| {
+            let open = orphan.place.offset == 0 && !orphan.settled && !orphan.truncated;
+            open && identity::locate(&orphan.path(), orphan.id()).is_none()
+        };
         let number = self.orphans.of_group(group).filter(|(_, orphan)| unread(orphan)).map(|(number, _)| number).last();
         if let Some(orphan) = number.and_then(|number| self.orphans.remove(number)) {
             self.close_stream(&orphan, now);
@@ -373,7 +372,7 @@ impl Tailer {
             generation.attach(file);
         }
         generation.last_read = now.steady;
-        if self.running {
+        if self.running && !generation.echo {
             // Also at byte 0: what was found once is not old after a restart.
             self.tell_later(&mut generation, now);
         }

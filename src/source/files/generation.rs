@@ -59,6 +59,9 @@ pub struct Generation {
     pub life: Life,
     /// Read through a decoder; offsets are those of the plain bytes.
     pub packed: bool,
+    /// A packed copy of what is read elsewhere. Has no place of its own: should we die before the other one is drained,
+    /// the rest is read from here.
+    pub echo: bool,
     /// Look at the head before the first line: it may be binary.
     pub check_binary: bool,
     /// Something may have changed since the last turn.
@@ -97,6 +100,7 @@ impl Generation {
             path,
             life: Life::Active,
             packed: false,
+            echo: false,
             check_binary: false,
             dirty: true,
             round: 0,

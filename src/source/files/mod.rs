@@ -30,6 +30,8 @@ mod model_test;
 #[cfg(test)]
 mod nasty_test;
 #[cfg(test)]
+mod storm_test;
+#[cfg(test)]
 mod bugs_of_others_test;
 #[cfg(test)]
 mod limits_test;

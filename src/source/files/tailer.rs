@@ -131,7 +131,13 @@ impl Tailer {
         self.recall(known, now);
         self.scan(now);
         self.running = true;
-        self.table.iter().map(|(_, generation)| generation.position(now)).collect()
+        let told = self.events.iter().filter_map(|message| match message {
+            FromSource::Lines(block) => block.position.clone(),
+            FromSource::Event(_) => None,
+        });
+        // What goes on in another file ends in the same breath as that begins.
+        let followed = self.table.iter().filter(|(_, generation)| !generation.echo);
+        told.chain(followed.map(|(_, generation)| generation.position(now))).collect()
     }
 
     /// The baseline was never completed: what was there at the first look of resumed files teaches once more.
