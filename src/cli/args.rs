@@ -88,6 +88,10 @@ pub struct Templates {
     /// Write `line_number,template_id` for every line, numbered from 1 through all inputs
     #[arg(long, value_name = "FILE")]
     pub assignments: Option<PathBuf>,
+
+    /// Threads to read with; the result is the same with any number. Default: the processors there are, up to 4
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub threads: Option<u8>,
 }
 
 #[derive(Args, Debug)]

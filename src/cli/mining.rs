@@ -3,14 +3,16 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::io::{self, Read};
+use std::io;
+use std::sync::{Mutex, PoisonError};
 
 use crate::mine::{self, Change, Detail, Growth, Health, Miner, Prepared, PreparedLine, Tails};
 use crate::model::{Header, LineSpan, TemplateId, Timestamp};
 use crate::parse::{Context, Plan};
-use crate::source::{MAX_BLOCK_BYTES, MAX_LINE_BYTES, Splitter};
 
+use super::reads::{Block, Blocks};
 use super::inputs::Opened;
+use super::turns::{Desk, Turns};
 
 /// Shapes of tails remembered at most.
 const MAX_TAILS: usize = 65_536;
@@ -19,7 +21,9 @@ const MAX_TAILS: usize = 65_536;
 pub struct Mining {
     miner: Miner,
     context: Context,
-    prepared: Prepared,
+    seed: u64,
+    /// Not in use.
+    desks: Vec<Desk>,
     /// Where in `counted` the lines of a tail go.
     tails: Tails,
     /// Every template a line had, also those that are part of another one by now.
@@ -56,7 +60,8 @@ impl Mining {
         Mining {
             miner: Miner::new(config, seed),
             context,
-            prepared: Prepared::new(seed),
+            seed,
+            desks: Vec::new(),
             tails: Tails::new(MAX_TAILS, seed),
             counted: Vec::new(),
             places: HashMap::default(),
@@ -67,7 +72,7 @@ impl Mining {
     }
 
     /// Reads an input to its end. `each` is told the number of every line and the template it has for now: a later line
-    /// may merge it into another one ([`Mining::current`]).
+    /// may merge it into another one ([`Mining::current`]). What comes out does not depend on the number of threads.
     ///
     /// # Errors
     /// When reading or `each` fails. What was read before is counted.
@@ -75,68 +80,66 @@ impl Mining {
         &mut self,
         opened: Opened,
         now: Timestamp,
-        mut each: impl FnMut(u64, TemplateId) -> io::Result<()>,
+        threads: usize,
+        each: impl FnMut(u64, TemplateId) -> io::Result<()> + Send,
     ) -> io::Result<()> {
         self.inputs += 1;
-        let mut plan = Plan::new(opened.medium, None);
         let reference = opened.written.unwrap_or(now);
-        let mut input = opened.bytes;
-        let mut splitter = Splitter::new(MAX_LINE_BYTES, MAX_BLOCK_BYTES, 0, false);
-        let mut buffer = vec![0; MAX_BLOCK_BYTES];
-        loop {
-            let length = match input.read(&mut buffer) {
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            let mut read = buffer.get(..length).unwrap_or_default();
-            self.totals.bytes += length as u64;
-            while !read.is_empty() {
-                // Whole lines need no copy: the splitter gets the ends of a read, and lines longer than one.
-                let used =
-                    if splitter.at_line_start() { self.whole(&mut plan, read, reference, &mut each)? } else { 0 };
-                if used > 0 {
-                    read = read.get(used..).unwrap_or_default();
-                    continue;
-                }
-                let end = memchr::memchr(b'\n', read).map_or(read.len(), |newline| newline + 1);
-                let used = splitter.push(read.get(..end).unwrap_or_default());
-                read = read.get(used..).unwrap_or_default();
-                if let Some((bytes, spans)) = splitter.take() {
-                    self.block(&mut plan, &bytes, &spans, reference, &mut each)?;
-                }
-            }
-            if length == 0 {
+        let mut blocks = Blocks::new(opened.bytes);
+        let mut plan = Plan::new(opened.medium, None);
+        let mut each = each;
+        // Most files are one block, and the first one settles the plan.
+        let mut desk = self.desk();
+        let mut more = true;
+        for _ in 0..if threads > 1 { 1 } else { usize::MAX } {
+            more = blocks.next(&mut desk.block)?;
+            if !more {
                 break;
             }
+            desk.prepare(&mut plan.locator());
+            self.apply(&desk, &mut plan, reference, &mut each)?;
         }
-        splitter.finish();
-        if let Some((bytes, spans)) = splitter.take() {
-            self.block(&mut plan, &bytes, &spans, reference, &mut each)?;
+        self.desks.push(desk);
+        if !more {
+            return Ok(());
         }
-        self.totals.dropped += splitter.take_dropped();
-        Ok(())
+        let desks: Vec<Desk> = (0..threads).map(|_| self.desk()).collect();
+        let turns = Turns::new(blocks, plan.locator());
+        let applying = Mutex::new((&mut *self, plan, each));
+        let desks = turns.run(desks, |desk| {
+            // No thread leaves it half changed: a panic ends the command.
+            let mut applying = applying.lock().unwrap_or_else(PoisonError::into_inner);
+            let (mining, plan, each) = &mut *applying;
+            mining.apply(desk, plan, reference, each)?;
+            Ok(plan.locator())
+        });
+        drop(applying);
+        let (desks, outcome) = desks;
+        self.desks.extend(desks);
+        outcome
     }
 
-    /// Takes the whole lines in front, and returns how many bytes they were.
-    fn whole(
-        &mut self,
-        plan: &mut Plan,
-        read: &[u8],
-        reference: Timestamp,
-        each: &mut impl FnMut(u64, TemplateId) -> io::Result<()>,
-    ) -> io::Result<usize> {
-        let mut locator = plan.locator();
-        // Out of us while its lines pass.
-        let mut prepared = std::mem::replace(&mut self.prepared, Prepared::new(0));
-        let used = prepared.read(read, |line| locator.tail_at(line));
-        let outcome = self.apply(&prepared, plan, read, reference, each);
-        self.prepared = prepared;
-        outcome.map(|()| used)
+    fn desk(&mut self) -> Desk {
+        self.desks.pop().unwrap_or_else(|| Desk { block: Block::default(), prepared: Prepared::new(self.seed) })
     }
 
     /// Takes the lines of a block, in their order.
     fn apply(
+        &mut self,
+        desk: &Desk,
+        plan: &mut Plan,
+        reference: Timestamp,
+        each: &mut impl FnMut(u64, TemplateId) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.totals.bytes += desk.block.read;
+        self.totals.dropped += desk.block.dropped;
+        for (bytes, spans) in &desk.block.joined {
+            self.joined(plan, bytes, spans, reference, each)?;
+        }
+        self.whole(&desk.prepared, plan, desk.block.whole(), reference, each)
+    }
+
+    fn whole(
         &mut self,
         prepared: &Prepared,
         plan: &mut Plan,
@@ -177,7 +180,7 @@ impl Mining {
         Ok(())
     }
 
-    fn block(
+    fn joined(
         &mut self,
         plan: &mut Plan,
         bytes: &[u8],
@@ -290,17 +293,24 @@ impl Hasher for Spread {
 mod tests {
     use super::*;
     use crate::model::Medium;
+    use crate::source::MAX_LINE_BYTES;
 
     /// The templates of some bytes, one a line: count, first and last line, text.
     fn mined(bytes: &[u8]) -> (Vec<String>, Totals) {
+        let (templates, totals, _) = mined_by(bytes, 1);
+        (templates, totals)
+    }
+
+    /// The same with the template of every line.
+    fn mined_by(bytes: &[u8], threads: usize) -> (Vec<String>, Totals, Vec<TemplateId>) {
         let context = Context { zone: jiff::tz::TimeZone::UTC, host: "h".into() };
         let mut mining = Mining::new(&mine::Config::default(), 1, context);
         let opened = Opened { medium: Medium::File, written: None, bytes: Box::new(io::Cursor::new(bytes.to_vec())) };
-        let mut numbers = 0;
+        let mut ids = Vec::new();
         mining
-            .read(opened, Timestamp::EPOCH, |number, _| {
-                numbers += 1;
-                assert_eq!(number, numbers);
+            .read(opened, Timestamp::EPOCH, threads, |number, id| {
+                ids.push(id);
+                assert_eq!(number, ids.len() as u64);
                 Ok(())
             })
             .expect("from memory");
@@ -308,7 +318,7 @@ mod tests {
         let shown = |(_, text, count): &(TemplateId, &str, Count)| {
             format!("{} {} {} {text}", count.lines, count.first, count.last)
         };
-        (templates.iter().map(shown).collect(), mining.totals())
+        (templates.iter().map(shown).collect(), mining.totals(), ids)
     }
 
     #[track_caller]
@@ -322,6 +332,43 @@ mod tests {
         check(b"\n", &["1 1 1 "]);
         check(b"up 1\ndown\nup 2", &["2 1 3 up <NUM>", "1 2 2 down"]);
         check(b"Nov 22 05:55:40 h sshd[1]: bye 1\nNov 22 05:55:41 h cron[2]: bye 2\r\n", &["2 1 2 bye <NUM>"]);
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_nothing() {
+        let mut bytes = Vec::new();
+        for number in 0..20_000_u64 {
+            let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+            let (minute, second) = (number / 600 % 60, number / 10 % 60);
+            let name: String = format!("{spread:x}").chars().map(|digit| char::from(b'a' + digit as u8 % 26)).collect();
+            let text = match spread % 9 {
+                0 => format!("sshd[{spread}]: Failed password for {name} from 10.0.0.{} port 22", spread % 250),
+                1 => format!("kernel: [{spread}.123456] eth{}: link up", spread % 4),
+                2 => format!("app[7]: the door was opened by {name} again\r"),
+                3 => format!("app[7]: caf\u{e9} {spread}"),
+                4 => format!("app: level={} x={spread}", if spread % 2 == 0 { "error" } else { "info" }),
+                _ => "CRON[1]: (root) CMD (true)".to_owned(),
+            };
+            let host = ["web-1", "web-2", "db"][(spread % 3) as usize];
+            bytes.extend(format!("Nov 22 05:{minute:02}:{second:02} {host} {text}\n").into_bytes());
+            if number == 9_000 {
+                bytes.extend(vec![b'x'; 300_000]);
+            }
+        }
+        let one = mined_by(&bytes, 1);
+        assert!(one.0.len() > 5 && bytes.len() > 1 << 20);
+        assert!(mined_by(&bytes, 2) == one && mined_by(&bytes, 4) == one);
+    }
+
+    #[test]
+    fn a_failure_ends_all_threads() {
+        let context = Context { zone: jiff::tz::TimeZone::UTC, host: "h".into() };
+        let mut mining = Mining::new(&mine::Config::default(), 1, context);
+        let bytes = Box::new(io::Cursor::new(b"line\n".repeat(500_000)));
+        let opened = Opened { medium: Medium::File, written: None, bytes };
+        let full = |number, _| if number > 300_000 { Err(io::Error::other("full")) } else { Ok(()) };
+        assert_eq!(mining.read(opened, Timestamp::EPOCH, 3, full).expect_err("fails").to_string(), "full");
+        assert_eq!(mining.totals().lines, 300_001);
     }
 
     #[test]

@@ -15,7 +15,7 @@ fn check(format: Format, lines: &[Vec<u8>]) -> usize {
     let context = Context { zone: jiff::tz::TimeZone::UTC, host: "own".into() };
     let reference = Timestamp::from_seconds(1_798_750_000);
     let mut plan = Plan::new(Medium::File, Some(format));
-    let mut miner = Miner::new(&Config::default(), 5);
+    let mut miner = Miner::new(&Config { max_templates: 2_000, max_shapes: 4_096 }, 5);
     let (mut prepared, mut tails) = (Prepared::new(5), Tails::new(1_024, 5));
     let mut answers: Vec<Answer> = Vec::new();
     let mut hits = 0;
@@ -194,6 +194,7 @@ fn lines(starts: [&'static str; 3]) -> impl Strategy<Value = Vec<Vec<u8>>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn what_is_remembered_is_what_would_be_parsed(
         bsd in lines(["Dec 31 04:MM:SS", "<34>Dec 31 04:MM:SS", "Jan  1 05:MM:SS"]),

@@ -4,6 +4,8 @@ mod args;
 mod place;
 mod inputs;
 mod blocks;
+mod reads;
+mod turns;
 mod mining;
 #[cfg(test)]
 mod mining_test;

@@ -1,6 +1,8 @@
 //! What can be known of the lines of a block before it is their turn: where they are, and what shape their tails have.
 //! Depends on the bytes alone, so several blocks can be prepared at once. Must not remember anything of other blocks.
 
+use std::num::NonZeroU64;
+
 use super::hash::Keys;
 use super::marks::Marks;
 use super::tail::tail_shape;
@@ -23,7 +25,7 @@ pub struct PreparedLine {
     /// Where its tail may begin, in bytes from its start.
     pub tail_at: u32,
     /// The shape of that tail, if it has one.
-    pub shape: Option<u64>,
+    pub shape: Option<NonZeroU64>,
 }
 
 impl Prepared {
@@ -45,7 +47,7 @@ impl Prepared {
     }
 
     /// The shape of the tail of a line, wherever it begins. `bytes` is the block.
-    pub fn shape(&self, bytes: &[u8], line: &PreparedLine, tail_at: usize) -> Option<u64> {
+    pub fn shape(&self, bytes: &[u8], line: &PreparedLine, tail_at: usize) -> Option<NonZeroU64> {
         tail_shape(bytes, &self.marks, line.start as usize + tail_at, line.end as usize, &self.keys)
     }
 }

@@ -2,6 +2,8 @@
 //! digit looking alike. Finer than `shape` is of the message in it: tails of one shape hold messages of one shape. Must
 //! not know what the answers mean, or when one holds for all tails of a shape (`parse` does).
 
+use std::num::NonZeroU64;
+
 use super::hash::Keys;
 use super::marks::{Marks, VIEW};
 use super::table::Table;
@@ -10,6 +12,8 @@ use super::table::Table;
 const TAIL_MAX: usize = 4_096;
 /// A number of up to so many digits is told from other words with digits, where it comes first: it may be a pid.
 const NUMBER_MAX: u32 = 9;
+// What is promised to be in view, is.
+const _: () = assert!(Tails::NUMBER_WITHIN + NUMBER_MAX as usize <= VIEW);
 
 /// Numbers of the caller's by the shape of a tail, for a bounded number of shapes.
 #[derive(Debug)]
@@ -19,6 +23,9 @@ pub struct Tails {
 }
 
 impl Tails {
+    /// The first word with a digit is told to be a number or not where it begins in front of this many bytes.
+    pub const NUMBER_WITHIN: usize = 48;
+
     /// `seed` keys the shapes; it must be that of [`super::Prepared`]. Room for `capacity` shapes, 16 bytes each.
     pub fn new(capacity: usize, seed: u64) -> Tails {
         Tails { keys: Keys::new(seed), table: Table::new(capacity) }
@@ -26,20 +33,20 @@ impl Tails {
 
     /// What was put for this shape in this context.
     #[inline]
-    pub fn get(&mut self, shape: u64, context: u64) -> Option<u32> {
-        self.table.get(self.keys.join(shape, context))
+    pub fn get(&mut self, shape: NonZeroU64, context: u64) -> Option<u32> {
+        self.table.get(self.keys.join(shape.get(), context))
     }
 
     /// Remembers a number, below `u32::MAX`, for a shape that is not there.
-    pub fn put(&mut self, shape: u64, context: u64, number: u32) {
-        self.table.put(self.keys.join(shape, context), number);
+    pub fn put(&mut self, shape: NonZeroU64, context: u64, number: u32) {
+        self.table.put(self.keys.join(shape.get(), context), number);
     }
 }
 
 /// The shape of the tail `from..to` of a block, where neither end cuts a word; `None` where it has none: it is not
 /// ASCII, too long, or has a word that is.
 #[inline(always)]
-pub fn tail_shape(bytes: &[u8], marks: &Marks, from: usize, to: usize, keys: &Keys) -> Option<u64> {
+pub fn tail_shape(bytes: &[u8], marks: &Marks, from: usize, to: usize, keys: &Keys) -> Option<NonZeroU64> {
     if to.wrapping_sub(from) > TAIL_MAX || !marks.is_ascii(from, to) {
         return None;
     }
@@ -47,33 +54,29 @@ pub fn tail_shape(bytes: &[u8], marks: &Marks, from: usize, to: usize, keys: &Ke
     // Where the text begins that is not hashed yet, and the view.
     let mut run = from;
     let mut at = from;
-    // Whether each word with digits is a short number, from the first on.
-    let mut numbers = 0_u64;
-    let mut words = 0_u32;
     while at < to {
         let view = marks.view(at);
         let left = to - at;
+        let last = left <= VIEW;
         // The end of the tail ends a word, whatever comes behind it.
-        let others = !view.word | if left < 64 { 1 << left } else { 0 };
-        let reach =
-            if left <= VIEW { left } else { 64 - (others & (u64::MAX >> (64 - VIEW))).leading_zeros() as usize };
+        let others = !view.word | u64::from(last) << (left & 63);
+        let letters_beyond_f = view.word & !view.hexadecimal;
+        let reach = if last { left } else { 64 - (others & (u64::MAX >> (64 - VIEW))).leading_zeros() as usize };
         if reach == 0 {
             return None;
         }
         let mut digits = view.digit & (u64::MAX >> (64 - reach));
+        // Every word with a digit ends within reach, so no shift is by more than a view.
         while digits != 0 {
-            let first = digits.trailing_zeros();
+            let first = digits.trailing_zeros() & 63;
             let above = u64::MAX << first;
             let word = 64 - (others & !above).leading_zeros();
-            let word_end = (others & above).trailing_zeros();
-            let behind = u64::MAX.checked_shl(word_end).unwrap_or(0);
-            let from_digit = above & !behind;
-            let only_digits_left = from_digit & !view.digit == 0;
-            let all_hexadecimal = (u64::MAX << word) & !behind & !view.hexadecimal == 0;
-            let keep_to = if only_digits_left && !all_hexadecimal { first } else { word };
-            let is_number = only_digits_left && first == word && word_end - word <= NUMBER_MAX;
-            numbers |= u64::from(is_number) << (words & 63);
-            words += 1;
+            let word_end = (others & above).trailing_zeros() & 63;
+            let behind = u64::MAX << word_end;
+            let other_than_digits = above & !behind & !view.digit;
+            let letters = u64::MAX << (word & 63) & !above & letters_beyond_f;
+            let stay = other_than_digits == 0 && letters != 0;
+            let keep_to = if stay { first } else { word };
             state = keys.run(state, bytes, run, at + keep_to as usize);
             run = at + word_end as usize;
             digits &= behind;
@@ -81,5 +84,20 @@ pub fn tail_shape(bytes: &[u8], marks: &Marks, from: usize, to: usize, keys: &Ke
         at += reach;
     }
     state = keys.run(state, bytes, run, to);
-    Some(keys.join(state, numbers & 1))
+    let shape = keys.join(state, u64::from(begins_with_number(marks, from)));
+    // One bit in 64 is not missed.
+    NonZeroU64::new(shape | 1)
+}
+
+/// Whether the first digit of a tail begins a number of up to [`NUMBER_MAX`] digits that is a word of its own; only where
+/// all of it is in view, and so always where it begins within [`Tails::NUMBER_WITHIN`].
+#[inline(always)]
+fn begins_with_number(marks: &Marks, from: usize) -> bool {
+    let view = marks.view(from);
+    let first = view.digit.trailing_zeros();
+    let length = (!(view.digit >> (first & 63))).trailing_zeros();
+    // The bits of the word bytes before, of the digits and of what comes behind.
+    let before = (view.word << 1 >> (first & 63)) & 1;
+    let behind = view.word >> ((first + length) & 63) & 1;
+    first + length < VIEW as u32 && length <= NUMBER_MAX && before | behind == 0
 }

@@ -1,7 +1,7 @@
 //! Which syslog lines are read the same whenever they have the same shape? For those, the answer for one line is the
 //! answer for the next. *Shape* is what a miner's hash keeps: all bytes but those of words with digits, of which only
-//! letters in front of the digits stay; whether the first such word is a number of up to nine digits is kept too. Says yes
-//! only where that is certain. Must not read lines: `syslog` does.
+//! letters in front of the digits stay; whether the first such word is a number of up to nine digits is kept too, if it
+//! begins in the first 48 bytes. Says yes only where that is certain. Must not read lines: `syslog` does.
 
 use crate::model::Header;
 
@@ -11,6 +11,8 @@ use super::text::PROGRAM_MAX;
 
 /// Most blanks inside a program name.
 const NAME_BLANKS_MAX: usize = 3;
+/// Longest name in front of a pid: the pid begins behind it and a bracket.
+const NAME_MAX: usize = 46;
 /// Most digits of a pid in front of which nothing is in doubt.
 const PID_DIGITS_MAX: usize = 9;
 /// As far as a level in brackets is looked for, brackets included.
@@ -52,6 +54,9 @@ fn shaped_message<'a>(tail: &'a [u8], header: &Header<'_>) -> Option<&'a [u8]> {
     let behind = match behind.strip_prefix(b"[") {
         // A number in brackets is a pid after blanks too.
         Some(inside) => {
+            if name.len() > NAME_MAX {
+                return None;
+            }
             let digits = inside.iter().take_while(|byte| byte.is_ascii_digit()).count();
             inside.get(digits..)?.strip_prefix(b"]").filter(|_| (1..=PID_DIGITS_MAX).contains(&digits))?
         }
