@@ -120,7 +120,7 @@ fn say_losses(mining: &Mining, inputs: &[String]) {
     }
     for (input, growth) in mining.exploded() {
         eprintln!(
-            "warning: {} made {} templates, more than a log has: its new lines are told apart by {}",
+            "warning: {} goes on making templates, {} so far: its new lines are told apart by {}",
             inputs.get(input).map_or("an input", String::as_str),
             growth.born(),
             growth.detail()

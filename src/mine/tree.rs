@@ -345,7 +345,7 @@ impl Tree {
     /// Adds a template that is compared with nothing.
     fn add_coarse(&mut self, id: TemplateId, template: Template, keys: &Keys, source: u32) -> u32 {
         self.coarse.insert(template.signature(keys), self.nodes.len() as u32);
-        self.push(id, template, source)
+        self.push(id, template.into_text(), source)
     }
 
     fn push(&mut self, id: TemplateId, template: Template, source: u32) -> u32 {

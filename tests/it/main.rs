@@ -8,6 +8,7 @@ mod watch;
 mod chaos;
 mod losses;
 mod inlets;
+mod templates;
 mod deliver;
 mod eval;
 mod llm;
