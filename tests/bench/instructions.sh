@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Fails when a line of syslog costs more than 2,500 instructions in steady state, from bytes to counted template.
-# Instructions do not depend on how busy the machine is. Needs valgrind and a release build: the binary to measure is
-# the first argument, target/release/logwren without one.
+# Fails when a line of syslog costs more than so many instructions in steady state, from bytes to counted template, or
+# when hostile lines cost more than their length. Instructions do not depend on how busy the machine is. Needs valgrind and
+# a release build: the binary to measure is the first argument, target/release/logwren without one.
+limit=2500 # instructions a line
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-limit=2500
 binary=${1:-target/release/logwren}
 [ -x "$binary" ] || { echo "error: no $binary"; echo "  hint: cargo build --release --locked"; exit 2; }
 command -v valgrind >/dev/null || { echo "error: no valgrind"; echo "  hint: apt-get install valgrind"; exit 2; }
@@ -37,14 +37,60 @@ generate() {
   }' >"$work/$1.log"
 }
 
+# Forty lines of nothing but delimiters, quotes and openings of values, each as long as asked for and of a shape of its own.
+delimiters() {
+  awk -v bytes="$1" 'BEGIN {
+    count = split(" |:|\"|\047a |=|[|/|a@|::1|1-|<|http://|0x|\\|{\"a\":|<1>|10.|a=\"|type=|\303\251", units, "|")
+    for (line = 0; line < 2 * count; line++) {
+      unit = units[1 + line % count]
+      while (length(unit) < bytes) unit = unit unit
+      print substr(unit, 1, bytes) " " sprintf("%c%c", 97 + line % 26, 97 + int(line / 26))
+    }
+  }' >"$work/delimiters-$1.log"
+}
+
+# Lines of words that nobody said before.
+words() {
+  awk -v lines="$1" 'BEGIN {
+    seed = 1
+    for (line = 0; line < lines; line++) {
+      text = ""
+      for (letter = 0; letter < 60; letter++) {
+        seed = (seed * 1103515245 + 12345) % 2147483648
+        text = text sprintf("%c", 97 + int(seed / 65536) % 26) (letter % 10 == 9 ? " " : "")
+      }
+      print text
+    }
+  }' >"$work/words-$1.log"
+}
+
 instructions() {
-  generate "$1"
-  valgrind --tool=callgrind --callgrind-out-file=/dev/null "$binary" templates "$work/$1.log" 2>&1 >/dev/null |
+  valgrind --tool=callgrind --callgrind-out-file=/dev/null "$binary" templates "$1" 2>&1 >/dev/null |
     sed -n 's/.*Collected *: *\([0-9]*\).*/\1/p'
 }
 
-few=$(instructions 20000)
-many=$(instructions 60000)
+# Four times as much may cost a little more than four times: tables grow into colder shapes of themselves, time must not.
+linear() {
+  local what=$1 little=$2 much=$3 nothing
+  : >"$work/nothing.log"
+  nothing=$(instructions "$work/nothing.log")
+  little=$(($(instructions "$little") - nothing))
+  much=$(($(instructions "$much") - nothing))
+  echo "four times as much of $what costs $((much * 100 / little)) % of the instructions; at most 500 %"
+  [ "$much" -le $((little * 5)) ]
+}
+
+generate 20000
+generate 60000
+few=$(instructions "$work/20000.log")
+many=$(instructions "$work/60000.log")
 each=$(((many - few) / 40000))
 echo "$each instructions a line; at most $limit"
 [ "$each" -le "$limit" ]
+
+delimiters 16384
+delimiters 65536
+linear "delimiters" "$work/delimiters-16384.log" "$work/delimiters-65536.log"
+words 5000
+words 20000
+linear "words nobody said before" "$work/words-5000.log" "$work/words-20000.log"
