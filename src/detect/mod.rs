@@ -11,7 +11,11 @@ pub mod rules;
 mod level;
 mod novelty;
 mod scan;
+mod rate;
+mod errors;
 mod silence;
+mod rare;
+mod change;
 mod sessions;
 mod difference;
 mod substance;
@@ -21,21 +25,28 @@ mod repeat;
 mod mark;
 mod tally;
 mod gaps;
+mod hours;
+mod baseline;
+mod spikes;
 mod wave;
 mod recent;
 mod wording;
 
+pub use change::Config as ChangeConfig;
 pub use detector::{Detector, View, Want};
+pub use errors::Config as ErrorsConfig;
 pub use level::Config as LevelConfig;
 pub use mark::Mark;
 pub use novelty::Config as NoveltyConfig;
 pub use panel::{Detect, Interest};
+pub use rare::Config as RareConfig;
+pub use rate::Config as RateConfig;
 pub use rules::{RuleFile, RuleProblem, RuleSet, RuleSpec};
 pub use scan::Config as ScanConfig;
 pub use seen::Seen;
+pub use sessions::Config as SessionsConfig;
 pub use silence::Config as SilenceConfig;
 pub use tally::{Beat, Closed, Counted, Horizon, MeterId, Meters, Minute, Of, Spoke};
-pub use sessions::Config as SessionsConfig;
 
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +63,11 @@ pub struct Config {
     pub novelty: NoveltyConfig,
     pub level: LevelConfig,
     pub scan: ScanConfig,
+    pub rate: RateConfig,
+    pub errors: ErrorsConfig,
     pub silence: SilenceConfig,
+    pub rare: RareConfig,
+    pub change: ChangeConfig,
     pub sessions: SessionsConfig,
 }
 
@@ -63,7 +78,11 @@ impl Default for Config {
             novelty: NoveltyConfig::default(),
             level: LevelConfig::default(),
             scan: ScanConfig::default(),
+            rate: RateConfig::default(),
+            errors: ErrorsConfig::default(),
             silence: SilenceConfig::default(),
+            rare: RareConfig::default(),
+            change: ChangeConfig::default(),
             sessions: SessionsConfig::default(),
         }
     }
@@ -73,10 +92,18 @@ impl Default for Config {
 /// `detectors`.
 pub const COMPONENTS: &[Component] = &[
     Component { role: "detector", name: rules::NAME, does: "rules of rules.d: what is known to be bad, and how often" },
+    Component {
+        role: "detector",
+        name: change::NAME,
+        does: "upgrades, reboots, restarts, and the new lines after them",
+    },
     Component { role: "detector", name: level::NAME, does: "a kind of line that is new at err or worse, or got worse" },
     Component { role: "detector", name: novelty::NAME, does: "a kind of line this host never logged before" },
     Component { role: "detector", name: scan::NAME, does: "a client that tries many different things and is refused" },
-    Component { role: "detector", name: silence::NAME, does: "a recurring line, or a source, that stopped" },
+    Component { role: "detector", name: rate::NAME, does: "far more or far fewer lines than usual at this hour" },
+    Component { role: "detector", name: errors::NAME, does: "a program that logs far more errors than usual" },
+    Component { role: "detector", name: silence::NAME, does: "a recurring line that stopped" },
+    Component { role: "detector", name: rare::NAME, does: "a kind of line that is seldom, or not seen for a month" },
     Component {
         role: "detector",
         name: sessions::NAME,
@@ -84,13 +111,16 @@ pub const COMPONENTS: &[Component] = &[
     },
 ];
 
-/// All detectors but the rules, which the panel holds itself because they can be replaced while running.
+/// All detectors but the rules and the changes, which the panel holds itself.
 fn detectors(config: &Config) -> Vec<Box<dyn Detector>> {
     vec![
         Box::new(level::LevelDetector::new(&config.level, config.repeat)),
         Box::new(novelty::Novelty::new(&config.novelty)),
         Box::new(scan::Scan::new(&config.scan, config.repeat)),
+        Box::new(rate::Rate::new(&config.rate)),
+        Box::new(errors::Errors::new(&config.errors)),
         Box::new(silence::Silence::new(&config.silence)),
+        Box::new(rare::Rare::new(&config.rare)),
         Box::new(sessions::Sessions::new(&config.sessions, config.repeat)),
     ]
 }

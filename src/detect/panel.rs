@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use super::change::Changes;
+use super::novelty;
 use super::rules::RuleDetector;
 use super::tally::Tally;
 use super::{Config, Counted, Detector, Horizon, Mark, MeterId, Meters, Minute, Of, RuleSet, Seen, View, detectors};
-use crate::model::{Finding, Kind, Level, Phase, Timestamp};
+use crate::model::{Finding, JudgedBy, Kind, Level, Phase, Timestamp};
 
 /// Which detectors want every line of a kind. The pipeline keeps it with the kind and hands it back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -33,7 +35,9 @@ impl Interest {
 pub struct Detect {
     /// Asked first (bit 0): what a rule explains is no news to the others.
     rules: RuleDetector,
-    /// In the order of `COMPONENTS` (bits 1..).
+    /// Asked second (bit 1): what changed on the host is said with what the others find.
+    changes: Changes,
+    /// In the order of `COMPONENTS` (bits 2..).
     others: Vec<Box<dyn Detector>>,
     /// How many lines of each kind, source and failing program.
     tally: Tally,
@@ -41,7 +45,12 @@ pub struct Detect {
 
 impl Detect {
     pub fn new(config: &Config, rules: RuleSet) -> Detect {
-        Detect { rules: RuleDetector::new(rules, config.repeat), others: detectors(config), tally: Tally::default() }
+        Detect {
+            rules: RuleDetector::new(rules, config.repeat),
+            changes: Changes::new(&config.change),
+            others: detectors(config),
+            tally: Tally::default(),
+        }
     }
 
     /// For a kind's first line in this run, a new shape of it, and its first line after the template generalized. Handles
@@ -50,6 +59,7 @@ impl Detect {
         let mut claimed = false;
         let mut interest = Interest::default();
         let mut ruled = false;
+        let before = out.len();
         for (bit, detector) in self.all_mut() {
             if ruled {
                 detector.ruled(seen.kind_id);
@@ -65,17 +75,20 @@ impl Detect {
                 interest.0 |= bit;
             }
         }
+        self.after_changes(before, out);
         interest
     }
 
     /// For every other line of a kind whose interest is not none. The answer replaces the kind's interest.
     pub fn line(&mut self, interest: Interest, seen: &Seen<'_>, out: &mut Vec<Finding>) -> Interest {
         let mut still = Interest(interest.0 & Interest::CLAIMED);
+        let before = out.len();
         for (bit, detector) in self.all_mut() {
             if interest.0 & bit != 0 && detector.line(seen, out) {
                 still.0 |= bit;
             }
         }
+        self.after_changes(before, out);
         still
     }
 
@@ -122,6 +135,7 @@ impl Detect {
     /// Shows the line just counted to all detectors.
     pub fn beat(&mut self, seen: &Seen<'_>, out: &mut Vec<Finding>) {
         let mut beats = self.tally.take_beats();
+        let before = out.len();
         self.minutes(seen.time, out);
         for beat in &mut beats {
             for (_, detector) in self.all_mut() {
@@ -129,6 +143,7 @@ impl Detect {
             }
         }
         self.tally.shown(beats);
+        self.after_changes(before, out);
     }
 
     /// The lines of `gone` belong to `into` from now on: their templates became one.
@@ -146,9 +161,11 @@ impl Detect {
 
     /// What was written until the horizon was read: silence may be judged.
     pub fn quiet(&mut self, horizon: &Horizon<'_>, out: &mut Vec<Finding>) {
+        let before = out.len();
         for (_, detector) in self.all_mut() {
             detector.quiet(horizon, out);
         }
+        self.after_changes(before, out);
     }
 
     /// When [`Detect::quiet`] has something to do although no line comes.
@@ -172,10 +189,12 @@ impl Detect {
     /// Says what was counted but not yet said and is due at `now` (event time). Call it on ticks, and at the end of input
     /// with the largest time there is.
     pub fn settle(&mut self, now: Timestamp, out: &mut Vec<Finding>) {
+        let before = out.len();
         self.minutes(now, out);
         for (_, detector) in self.all_mut() {
             detector.settle(now, out);
         }
+        self.after_changes(before, out);
     }
 
     /// Lines of incidents that do not speak of whole kinds, since the last call.
@@ -239,6 +258,7 @@ impl Detect {
     /// What every detector thinks of this line. Changes nothing.
     pub fn explain(&self, seen: &Seen<'_>) -> Vec<View> {
         let mut views = self.rules.explain(seen);
+        views.extend(self.changes.explain(seen));
         for detector in &self.others {
             views.extend(detector.explain(seen));
         }
@@ -248,6 +268,23 @@ impl Detect {
     /// Keys and counters dropped for room since the start, for our own-loss counters.
     pub fn forgotten(&self) -> u64 {
         self.rules.forgotten() + self.tally.overflowed()
+    }
+
+    /// Findings from `from` on: new kinds after a change become one notice, the others say what changed before.
+    fn after_changes(&mut self, from: usize, out: &mut Vec<Finding>) {
+        if out.len() == from {
+            return;
+        }
+        for mut finding in out.split_off(from) {
+            let merely_new = matches!(&finding.judged_by, JudgedBy::Detector(name) if **name == *novelty::NAME);
+            if merely_new && self.changes.absorb(&finding, out) {
+                continue;
+            }
+            if matches!(finding.judged_by, JudgedBy::Detector(_)) {
+                self.changes.annotate(&mut finding);
+            }
+            out.push(finding);
+        }
     }
 
     fn minutes(&mut self, now: Timestamp, out: &mut Vec<Finding>) {
@@ -261,7 +298,9 @@ impl Detect {
 
     fn all_mut(&mut self) -> impl Iterator<Item = (u32, &mut dyn Detector)> {
         let rules: &mut dyn Detector = &mut self.rules;
-        std::iter::once(rules)
+        let changes: &mut dyn Detector = &mut self.changes;
+        [rules, changes]
+            .into_iter()
             .chain(self.others.iter_mut().map(|detector| detector.as_mut() as &mut dyn Detector))
             .zip(0u32..32)
             .map(|(detector, place)| (1u32 << place, detector))

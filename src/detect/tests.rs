@@ -401,7 +401,7 @@ fn explains_what_every_detector_thinks() {
     host.say(&failed("192.0.2.1"));
     let views = says(&host);
     let detectors: Vec<&str> = views.iter().map(|(detector, _)| *detector).collect();
-    assert_eq!(detectors.get(..3), Some(&["rules", "level", "novelty"][..]));
+    assert_eq!(detectors.get(..4), Some(&["rules", "change", "level", "novelty"][..]));
     assert_eq!(
         views[0].1,
         "`brute-force` matches; it needs 5 lines of 192.0.2.1 within 10m, has counted 1 now, and would propose high: Failed logins"
@@ -409,7 +409,7 @@ fn explains_what_every_detector_thinks() {
     assert!(host.views.iter().all(|view| !view.finds));
     host.say_at(Level::Err, "app: broken");
     assert_eq!(says(&host)[0].1, "none of 1 rules matches");
-    assert!(host.views[1].finds, "{:?}", host.views);
+    assert!(host.views[2].finds, "{:?}", host.views);
 }
 
 proptest! {
@@ -433,7 +433,8 @@ proptest! {
 
 #[test]
 fn components_name_every_detector_in_order() {
-    let built: Vec<&str> = std::iter::once(rules::NAME)
+    let built: Vec<&str> = [rules::NAME, change::NAME]
+        .into_iter()
         .chain(detectors(&Config::default()).iter().map(|detector| detector.name()))
         .collect();
     let listed: Vec<&str> = COMPONENTS.iter().map(|component| component.name).collect();

@@ -357,11 +357,13 @@ impl Pipeline {
 
     /// Judges silence, when it is time to: no line may come that would do it.
     pub(super) fn listen(&mut self, now: Timestamp, out: &mut Effects) {
-        // Old logs are read one after another: none is silent because another one is read.
-        if self.tracing || self.listen_at().is_none_or(|deadline| deadline > now) {
+        if self.listen_at().is_none_or(|deadline| deadline > now) {
             return;
         }
-        let sources: Vec<_> = self.sources.values().map(|source| (source.meter, source.pace.read_until(now))).collect();
+        // Old logs are read one after another: none is silent because another one is read. The one that is read now is
+        // out of the map while its lines pass.
+        let until = |source: &SourceState| if self.tracing { None } else { source.pace.read_until(now) };
+        let sources: Vec<_> = self.sources.values().map(|source| (source.meter, until(source))).collect();
         let mut findings = Vec::new();
         self.detect.quiet(&Horizon { now: now.saturating_sub(Pace::DELAY), sources: &sources }, &mut findings);
         self.tell(findings, now, out);
