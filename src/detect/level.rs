@@ -104,13 +104,13 @@ impl Detector for LevelDetector {
             None => format!("New kind of {} line from {program}", seen.kind.level),
         };
         let finding = wording::finding(seen, wording::once(seen), claim(proposed, title, reason, String::new()));
-        // A detail is never news by itself, and does not stand in the way of what is.
+        // A detail neither waits for the end of learning nor stands in the way of what does; new kinds are stored anyway.
         if proposed > Severity::Low {
             return Want { lines: self.news.say(seen, finding, out), claim: true };
         }
         let said = self.news.learned() && seen.phase == Phase::Live;
         out.extend(said.then_some(finding));
-        Want { lines: false, claim: said }
+        Want { lines: false, claim: true }
     }
 
     fn line(&mut self, seen: &Seen<'_>, out: &mut Vec<Finding>) -> bool {

@@ -13,6 +13,9 @@ mod novelty;
 mod scan;
 mod rate;
 mod errors;
+mod slots;
+mod windows;
+mod forest;
 mod silence;
 mod rare;
 mod change;
@@ -46,7 +49,9 @@ pub use scan::Config as ScanConfig;
 pub use seen::Seen;
 pub use sessions::Config as SessionsConfig;
 pub use silence::Config as SilenceConfig;
+pub use slots::{FewConfig, NumbersConfig};
 pub use tally::{Beat, Closed, Counted, Horizon, MeterId, Meters, Minute, Of, Spoke};
+pub use windows::Config as WindowsConfig;
 
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +70,9 @@ pub struct Config {
     pub scan: ScanConfig,
     pub rate: RateConfig,
     pub errors: ErrorsConfig,
+    pub new_value: FewConfig,
+    pub outlier: NumbersConfig,
+    pub windows: WindowsConfig,
     pub silence: SilenceConfig,
     pub rare: RareConfig,
     pub change: ChangeConfig,
@@ -80,6 +88,9 @@ impl Default for Config {
             scan: ScanConfig::default(),
             rate: RateConfig::default(),
             errors: ErrorsConfig::default(),
+            new_value: FewConfig::default(),
+            outlier: NumbersConfig::default(),
+            windows: WindowsConfig::default(),
             silence: SilenceConfig::default(),
             rare: RareConfig::default(),
             change: ChangeConfig::default(),
@@ -109,6 +120,9 @@ pub const COMPONENTS: &[Component] = &[
         name: sessions::NAME,
         does: "a session (block, request, job) that does not go like the others",
     },
+    Component { role: "detector", name: slots::FEW, does: "a value never seen where only few values are used" },
+    Component { role: "detector", name: slots::NUMBERS, does: "a number far beyond all others in its place" },
+    Component { role: "detector", name: windows::NAME, does: "five minutes unlike the others, by an isolation forest" },
 ];
 
 /// All detectors but the rules and the changes, which the panel holds itself.
@@ -119,6 +133,9 @@ fn detectors(config: &Config) -> Vec<Box<dyn Detector>> {
         Box::new(scan::Scan::new(&config.scan, config.repeat)),
         Box::new(rate::Rate::new(&config.rate)),
         Box::new(errors::Errors::new(&config.errors)),
+        Box::new(slots::Few::new(&config.new_value)),
+        Box::new(slots::Numbers::new(&config.outlier, config.repeat)),
+        Box::new(windows::Windows::new(&config.windows)),
         Box::new(silence::Silence::new(&config.silence)),
         Box::new(rare::Rare::new(&config.rare)),
         Box::new(sessions::Sessions::new(&config.sessions, config.repeat)),
@@ -129,3 +146,5 @@ fn detectors(config: &Config) -> Vec<Box<dyn Detector>> {
 mod script;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod values_test;

@@ -19,12 +19,14 @@ use crate::model::{Category, Evidence, Finding, JudgedBy, Level, Period, Phase, 
 pub const NAME: &str = "sessions";
 
 /// Sessions followed at a time, and sorts of them.
-const SESSIONS: usize = 20_000;
+const SESSIONS: usize = 10_000;
 const SORTS: usize = 256;
 /// A session of more lines is none: the word is no id.
 const MAX_LINES: u32 = 500;
 /// Sessions after which a sort that has no rule is given up.
 const PATIENCE: u32 = 2_000;
+/// Sessions of a sort that must be known before one of them has too much of something.
+const SURE: u32 = 300;
 /// Kept of a session's last line, of its id, and of a template.
 const LINE_BYTES: usize = 240;
 const ID_BYTES: usize = 64;
@@ -178,17 +180,18 @@ impl Sessions {
         if settled && (complete || finished) && !session.told && session.live {
             let found = sort.shape.judge(&session.counts, complete);
             // What comes too often or is rare may be usual when the others have gone as far.
-            if let Some(found) = found.filter(|found| finished || found.what == What::Lacks) {
+            let sure = sort.shape.sessions >= SURE;
+            if let Some(found) = found.filter(|found| found.what == What::Lacks || end || finished && sure) {
                 session.told = true;
                 self.tell(key, found, out);
             }
         }
-        if finished && (settled || end) || self.given_up(key) {
+        if end || self.given_up(key) {
             self.sessions.remove(&key);
         } else {
-            // Not enough is known yet, or it may go on.
-            let again = if now < over { over } else { now.saturating_add(Duration::from_secs(600)) };
-            self.due.insert((again, key));
+            // Not enough is known yet, or it may go on: the longer it is silent, the later.
+            let silent = self.sessions.get(&key).map_or(Duration::ZERO, |session| now.since(session.last));
+            self.due.insert((now.saturating_add(silent.max(Duration::from_secs(600))), key));
         }
     }
 
@@ -275,7 +278,7 @@ impl Detector for Sessions {
     fn learned(&mut self, _: Timestamp, _: &mut Vec<Finding>) {}
 
     fn settle(&mut self, now: Timestamp, out: &mut Vec<Finding>) {
-        if now.as_micros() == i64::MAX {
+        if now == Timestamp::from_micros(i64::MAX) {
             // Nothing more comes: what has gone on until now is judged as far as it went.
             let mut keys: Vec<(Timestamp, u64)> =
                 self.sessions.iter().map(|(key, session)| (session.first, *key)).collect();
