@@ -93,7 +93,7 @@ const REFUSED: &str = "web: GET <PATH> <NUM> client <IP>";
 #[test]
 fn a_scan_is_many_different_refusals_of_one_client() {
     let mut bed = Bed::new();
-    let mut ask = |bed: &mut Bed, path: &str, client: &str| {
+    let ask = |bed: &mut Bed, path: &str, client: &str| {
         bed.say("scan", Level::Warning, REFUSED, &format!("GET /{path} 404 client {client}"))
     };
     for letter in 'a'..='s' {
@@ -158,7 +158,7 @@ const SUDO: &str = "sudo: <*> : COMMAND=<PATH>";
 #[test]
 fn a_new_value_where_few_are_used() {
     let mut bed = Bed::new();
-    let mut run = |bed: &mut Bed, user: &str| {
+    let run = |bed: &mut Bed, user: &str| {
         bed.at += 1;
         bed.say("new-value", Level::Info, SUDO, &format!("{user} : COMMAND=/bin/ls"))
     };
@@ -180,7 +180,7 @@ fn a_new_value_where_few_are_used() {
 #[test]
 fn a_number_far_beyond_the_others() {
     let mut bed = Bed::new();
-    let mut took = |bed: &mut Bed, time: &str| {
+    let took = |bed: &mut Bed, time: &str| {
         bed.at += 1;
         bed.say("outlier", Level::Info, "db: query took <DUR>", &format!("query took {time}"))
     };
