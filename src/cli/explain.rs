@@ -21,8 +21,8 @@ pub fn run(explain: &Explain) -> anyhow::Result<u8> {
         Some(name) => Format::from_config(name).map_err(|message| UsageError { message, hint: None })?,
         None => None,
     };
-    let line = match (&explain.line, &explain.file, explain.number) {
-        (Some(line), _, _) => line.clone().into_bytes(),
+    let (line, first) = match (&explain.line, &explain.file, explain.number) {
+        (Some(line), _, _) => (line.clone().into_bytes(), Vec::new()),
         (None, Some(file), Some(number)) => nth_line(file, number)?,
         (None, _, _) => bail!(UsageError { message: "which line?".to_owned(), hint: None }),
     };
@@ -35,15 +35,24 @@ pub fn run(explain: &Explain) -> anyhow::Result<u8> {
         }
         Err(error) => writeln!(out, "state      none ({error}): every line is new here")?,
     }
-    let explanation = pipeline.explain(&line, Medium::File, format, crate::driver::now());
-    show(&mut out, &explanation)?;
+    let explanation = pipeline.explain(&line, &first, Medium::File, format, crate::driver::now());
+    let how = match (&explain.file, format) {
+        (_, Some(_)) => Some("forced by --format"),
+        (Some(_), None) => Some("by vote of the file's first lines"),
+        (None, None) => None,
+    };
+    show(&mut out, &explanation, how)?;
     Ok(exit::OK)
 }
 
-fn show(out: &mut impl Write, explanation: &Explanation<'_>) -> std::io::Result<()> {
-    let Explanation { header, masked, template, kind, known, views, verdict, for_model, for_people } = explanation;
+fn show(out: &mut impl Write, explanation: &Explanation<'_>, how: Option<&str>) -> std::io::Result<()> {
+    let Explanation { header, plan, masked, template, kind, known, views, verdict, for_model, for_people } =
+        explanation;
     let mut say = |label: &str, text: &str| writeln!(out, "{label:<10} {}", one_line(text));
     say("format", header.format)?;
+    if let (Some(plan), Some(how)) = (plan, how) {
+        say("plan", &format!("{plan}, {how}"))?;
+    }
     let time = header.time.map_or_else(|| "none in the line".to_owned(), |time| time.to_string());
     let guessed = if header.notes.guessed_time { " (year or zone guessed)" } else { "" };
     say("time", &format!("{time}{guessed}"))?;
@@ -91,18 +100,38 @@ fn show(out: &mut impl Write, explanation: &Explanation<'_>) -> std::io::Result<
     say("to people", for_people)
 }
 
-fn nth_line(file: &Path, number: u64) -> anyhow::Result<Vec<u8>> {
+/// Lines that vote for the format of a file.
+const VOTERS: usize = 96;
+
+/// The line, and the first ones of its file.
+fn nth_line(file: &Path, number: u64) -> anyhow::Result<(Vec<u8>, Vec<Vec<u8>>)> {
     let opened = std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
     let mut lines = BufReader::new(opened);
     let mut line = Vec::new();
+    let mut first = Vec::new();
     for at in 1..=number {
         line.clear();
         if lines.read_until(b'\n', &mut line).with_context(|| format!("cannot read {}", file.display()))? == 0 {
             bail!("{} has only {} lines", file.display(), at - 1);
         }
+        if first.len() < VOTERS {
+            first.push(without_end(line.clone()));
+        }
     }
+    // The vote is the file's, also where the line is one of its first.
+    while first.len() < VOTERS {
+        let mut next = Vec::new();
+        if lines.read_until(b'\n', &mut next).with_context(|| format!("cannot read {}", file.display()))? == 0 {
+            break;
+        }
+        first.push(without_end(next));
+    }
+    Ok((without_end(line), first))
+}
+
+fn without_end(mut line: Vec<u8>) -> Vec<u8> {
     while line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
         line.pop();
     }
-    Ok(line)
+    line
 }

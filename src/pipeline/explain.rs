@@ -13,6 +13,8 @@ use super::Pipeline;
 #[derive(Debug)]
 pub struct Explanation<'a> {
     pub header: Header<'a>,
+    /// The format its source is read as; `None` when the lines in front of it do not settle that.
+    pub plan: Option<Format>,
     /// The message with typed masks.
     pub masked: String,
     /// The template it belongs to.
@@ -29,15 +31,19 @@ pub struct Explanation<'a> {
 }
 
 impl Pipeline {
-    /// Explains a line as if it came now from a source of this medium and format.
+    /// Explains a line as if it came now from a source of this medium and format, whose first lines are `first`.
     pub fn explain<'a>(
         &mut self,
         line: &'a [u8],
+        first: &[Vec<u8>],
         medium: Medium,
         format: Option<Format>,
         now: Timestamp,
     ) -> Explanation<'a> {
-        let header = Plan::new(medium, format).parse(line, now, &self.context);
+        let mut plan = Plan::new(medium, format);
+        plan.prime(first.iter().map(Vec::as_slice), now, &self.context);
+        let settled = plan.is_settled().then(|| plan.format());
+        let header = plan.parse(line, now, &self.context);
         let mined = self.miner.mine(&headline(&header.message));
         let template = self.miner.text(mined.template).unwrap_or_default().to_owned();
         let kind = Kind {
@@ -73,6 +79,7 @@ impl Pipeline {
             for_model: self.redactor.batch().text(&header.message),
             for_people: self.redactor.for_people(&header.message).as_str().to_owned(),
             header,
+            plan: settled,
             template,
             kind,
             known,

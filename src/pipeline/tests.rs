@@ -190,7 +190,7 @@ fn a_line_on_any_two_ways_counts_once() {
                 let what = format!("{message:?} by {} and {}", first.origin.name, second.origin.name);
                 assert_eq!(pipeline.counters().twins, 1, "{what}");
                 // Said twice by one of them it is two lines.
-                feed(&mut pipeline, &[first.clone()]);
+                feed(&mut pipeline, std::slice::from_ref(first));
                 assert_eq!(pipeline.counters().twins, 1, "{what}, again");
             }
         }

@@ -19,7 +19,7 @@ pub struct SyslogConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// Most lines a second that one peer may send over a while; twice as many in one go. What is beyond is dropped and
-    /// counted where it comes in datagrams, and waits in the sender where it comes in a stream.
+    /// counted where it comes in datagrams, and waits in the sender where it comes in a stream. 0 is no limit.
     #[serde(default = "lines_per_second")]
     pub lines_per_second: u32,
     /// Most open connections.

@@ -207,7 +207,7 @@ async fn datagrams(socket: &Datagrams, config: &SyslogConfig, shared: &Shared, s
     let mut look = tokio::time::interval(DROPS_EVERY);
     let mut buffer = vec![0; DATAGRAM_BYTES];
     let mut failed = false;
-    let mut stopping = false;
+    let mut stopping: Option<Instant> = None;
     loop {
         tokio::select! {
             ready = socket.readable() => {
@@ -215,8 +215,8 @@ async fn datagrams(socket: &Datagrams, config: &SyslogConfig, shared: &Shared, s
                     tracing::error!("{}: {error}", config.listen);
                 }
             }
-            () = stop.cancelled(), if !stopping => stopping = true,
-            () = sleep(LAST_SILENCE), if stopping => break,
+            () = stop.cancelled(), if stopping.is_none() => stopping = Some(Instant::now() + LAST_WORDS),
+            () = sleep(LAST_SILENCE), if stopping.is_some() => break,
             _ = look.tick() => tell_drops(&mut drops, config, shared),
         }
         for _ in 0..DATAGRAMS_AT_ONCE {
@@ -236,6 +236,9 @@ async fn datagrams(socket: &Datagrams, config: &SyslogConfig, shared: &Shared, s
             }
         }
         shared.come.notify_one();
+        if stopping.is_some_and(|end| Instant::now() >= end) {
+            break;
+        }
         // A flood never runs dry: connections, timers and the stop sign get their turn.
         tokio::task::yield_now().await;
     }
