@@ -1,7 +1,7 @@
 //! What a line tells about the lines around it: the start of a stack trace, a frame of one, or nothing. Looks at the first
 //! bytes first, so that a line of a log without traces costs next to nothing. Joins nothing itself.
 
-use memchr::{memchr2, memmem};
+use memchr::memmem;
 
 /// How far a stamp is looked for, in bytes.
 const STAMP_WITHIN: usize = 72;
@@ -164,6 +164,10 @@ fn indented(line: &[u8]) -> Clue {
 
 /// A line that begins with a letter.
 fn word(line: &[u8]) -> Clue {
+    // `Nov 22 ...`: most lines of most hosts.
+    if line.get(3) == Some(&b' ') && !line.starts_with(b"The above ") {
+        return Clue::None;
+    }
     let starts = |start: &[u8]| line.starts_with(start);
     let found = match line.first() {
         Some(b'C') if starts(b"Caused by: ") => Clue::Frame,
@@ -192,14 +196,18 @@ fn word(line: &[u8]) -> Clue {
 /// `java.lang.IllegalStateException: ...`, `TypeError: ...`, `System.IO.IOException`
 fn is_exception(line: &[u8]) -> bool {
     let start = line.get(..EXCEPTION_MAX).unwrap_or(line);
-    let name = memchr2(b':', b' ', start).map_or(start, |end| start.get(..end).unwrap_or_default());
-    let is_name = [&b"Exception"[..], b"Error", b"Throwable"].iter().any(|end| name.ends_with(end));
+    // First words are short: a loop is over before a search would have begun.
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$');
+    let end = start.iter().position(|byte| !is_part(byte)).unwrap_or(start.len());
+    let name = start.get(..end).unwrap_or_default();
+    let is_name = matches!(name.last(), Some(b'n' | b'r' | b'e'))
+        && [&b"Exception"[..], b"Error", b"Throwable"].iter().any(|end| name.ends_with(end));
     let is_whole = match line.get(name.len()..) {
         Some([]) => name.len() > b"Error".len(),
         Some([b':', b' ', ..]) => true,
         Some(_) | None => false,
     };
-    is_name && is_whole && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$'))
+    is_name && is_whole
 }
 
 fn frames_of(line: &[u8]) -> Trace {
@@ -245,6 +253,7 @@ mod tests {
         check("KeyboardInterrupt", Clue::None);
         check("Error: no", Clue::Begins(Trace::Frames));
         check("Error", Clue::None);
+        check("The above exception was the direct cause of the following exception:", Clue::Frame);
         check("Error reading file", Clue::None);
         check("Traceback (most recent call last):", Clue::Begins(Trace::Python));
         check("panic: runtime error: index out of range", Clue::Begins(Trace::Go));

@@ -84,7 +84,8 @@ fn docker(line: &[u8]) -> Option<Wrap> {
     let tail_from = line.len().saturating_sub(DOCKER_TAIL_MAX).max(HEAD.len());
     let tail = line.get(tail_from..)?;
     // The last one: a text cannot hold an unescaped quote.
-    let end = tail_from + memchr::memmem::rfind(tail, b"\",\"stream\":\"std")?;
+    let is_end = |at: &usize| tail.get(*at..).is_some_and(|rest| rest.starts_with(b"\",\"stream\":\"std"));
+    let end = tail_from + memchr::memrchr_iter(b'"', tail).find(is_end)?;
     let lane = match line.get(end + 15..end + 18)? {
         b"out" => 1,
         b"err" => 2,
