@@ -189,6 +189,11 @@ impl Hints {
         }
     }
 
+    /// Every directory is watched: what happens rings.
+    pub fn complete(&self) -> bool {
+        self.watcher.is_some() && !self.watched.is_empty() && self.watched.values().all(Option::is_some)
+    }
+
     /// Waits for a wake-up, at most `longest`.
     pub fn wait(&self, longest: Duration) {
         // The sender lives in `flags`: only a wake-up or the time ends this.
@@ -256,4 +261,50 @@ async fn events_of(named: &[PathBuf]) -> Option<linemux::MuxedEvents> {
         let _ = events.add_file(parent.join(name)).await;
     }
     Some(events)
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::event::Flag;
+    use notify::{Event, Result};
+
+    use super::*;
+
+    /// What an event comes to: news, a scan, changed paths.
+    #[track_caller]
+    fn check(event: Result<Event>, expected: (bool, bool, usize)) {
+        let (bell, woken) = sync_channel(1);
+        let flags = Flags { wake: Arc::default(), bell };
+        let news = flags.notified(&event);
+        assert_eq!(woken.try_recv().is_ok(), news);
+        let wake = flags.wake.lock().expect("nobody panics").clone();
+        assert_eq!((news, wake.scan, wake.paths.len()), expected, "{event:?}");
+    }
+
+    #[test]
+    fn fluent_bit_1108_2197_an_overflow_of_the_queue_asks_for_a_scan() {
+        check(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)), (true, true, 0));
+        check(Err(notify::Error::new(notify::ErrorKind::MaxFilesWatch)), (true, true, 0));
+        let written = EventKind::Modify(ModifyKind::Data(notify::event::DataChange::Any));
+        check(Ok(Event::new(written).add_path("/a".into())), (true, false, 1));
+        check(
+            Ok(Event::new(EventKind::Create(notify::event::CreateKind::File)).add_path("/a".into())),
+            (true, true, 1),
+        );
+        check(
+            Ok(Event::new(EventKind::Access(notify::event::AccessKind::Any)).add_path("/a".into())),
+            (false, false, 0),
+        );
+    }
+
+    #[test]
+    fn more_changes_than_are_told_apart_ask_for_a_scan() {
+        let (bell, _woken) = sync_channel(1);
+        let flags = Flags { wake: Arc::default(), bell };
+        for number in 0..2 * MAX_PATHS {
+            flags.set(&[PathBuf::from(format!("/{number}"))], false);
+        }
+        let wake = flags.wake.lock().expect("nobody panics").clone();
+        assert_eq!((wake.scan, wake.paths.len()), (true, MAX_PATHS));
+    }
 }

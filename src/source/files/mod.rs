@@ -100,7 +100,7 @@ impl Files {
                 hints.watch(self.tailer.directories());
             }
             let after = self.now();
-            self.tailer.took(looked, after.steady - now.steady, after);
+            self.tailer.took(looked, after.steady - now.steady, after, hints.complete());
             let more = self.tailer.read(after, &mut |message| hand_over(outlet, message))?;
             if !more {
                 let earliest = now.steady + COALESCE;

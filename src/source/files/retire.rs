@@ -95,6 +95,11 @@ impl Tailer {
             if generation.dirty || generation.packed || now.steady < quiet_since + self.limits.rotate_wait {
                 continue;
             }
+            // Sweeps may be rare: what was written last is seen here at the latest.
+            let _ = generation.look();
+            if generation.dirty {
+                continue;
+            }
             generation.flush_partial(now, &self.limits, sink)?;
             generation.life = Life::Sealed { since: now.steady };
             generation.close();

@@ -363,6 +363,10 @@ impl World {
                 if self.disk.contains_key(&active) {
                     let name = self.rotated_name(log);
                     self.rename(&active, &name);
+                    if log == 3 {
+                        // A link to nowhere says nothing of what was there.
+                        self.write(log, &active, true);
+                    }
                 }
             }
             Step::CopyTruncate(log) => {
@@ -414,12 +418,16 @@ impl World {
                 }
             }
             Step::Swap => {
+                let before = self.active(3);
                 self.target += 1;
                 self.bed.remove("cur.log");
                 symlink(self.active(3), self.bed.path("cur.log")).expect("to link it");
                 if self.running {
                     let active = self.active(3);
-                    self.forget_targets(|_, name, content| content.looked || name.starts_with(&active));
+                    // What is open stays so; what was closed for being quiet is behind no link any more.
+                    self.forget_targets(|world, name, content| {
+                        name.starts_with(&active) || name == before && content.looked || world.bed.holds(name)
+                    });
                 }
             }
             Step::RemoveDirectory => {
