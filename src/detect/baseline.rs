@@ -53,6 +53,9 @@ pub struct Baseline {
     hour: i64,
     hour_lines: u32,
     hour_peak: u32,
+    /// Full minutes come at some hours only.
+    #[serde(default)]
+    confined: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hours: Option<Box<Hours>>,
 }
@@ -104,9 +107,12 @@ impl Baseline {
         }
         let usual = self.usual(minute.div_euclid(60));
         let mean = usual.map_or(self.mean, |usual| self.mean.max(usual.most / 60.0));
-        let peak = usual.map_or(self.peak, |usual| usual.peak);
-        // Where the hours of the week are known, what other hours bring is no spread of this one.
-        let dispersion = usual.map_or(self.dispersion(), |usual| self.dispersion().min(usual.peak.max(1.0)));
+        let (peak, dispersion) = match usual {
+            // What other hours bring is neither a peak nor a spread of this one.
+            Some(usual) if self.confined => (usual.peak, self.dispersion().min(usual.peak.max(1.0))),
+            Some(usual) => (usual.peak.max(self.peak), self.dispersion()),
+            None => (self.peak, self.dispersion()),
+        };
         let (factor, least) = match young {
             true => (limits.factor * 2.0, limits.least.saturating_mul(2)),
             false => (limits.factor, limits.least),
@@ -194,6 +200,7 @@ impl Baseline {
             hours.record(before, lines, peak);
             // Longer pauses than a week say no more than a week.
             (before + 1..hour).take(168).for_each(|hour| hours.record(hour, 0, 0));
+            self.confined = hours.is_confined();
         }
         Some(Hour { hour: before, lines, usual })
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+use super::rate;
 use super::repeat::{Repeat, Report};
 use super::wording;
 use super::{Detector, Seen, View, Want};
@@ -202,6 +203,12 @@ impl Changes {
         else {
             return;
         };
+        // A boot is a burst of everything.
+        if change.what == What::Reboot
+            && matches!(&finding.judged_by, JudgedBy::Detector(name) if **name == *rate::NAME)
+        {
+            finding.proposed = Severity::Low;
+        }
         let ago = Period::from_secs(finding.first_seen.since(change.began).as_secs());
         finding.reason = format!("{}; {ago} after {}", finding.reason, change.words());
     }

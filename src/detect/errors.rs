@@ -11,10 +11,12 @@ use super::rate;
 use super::spikes::{Said, Spikes};
 use super::wording::{self, Claim};
 use super::{Beat, Detector, MeterId, Minute, Of, Seen, View, Want};
-use crate::model::{Category, Finding, JudgedBy, Level, Severity, Timestamp};
+use crate::model::{Category, Finding, JudgedBy, Level, Timestamp};
 
 pub const NAME: &str = "errors";
 
+/// Lines of a burst that is worth more than a note.
+const MEDIUM_LINES: u64 = 50;
 /// A burst that lasts so long is the new normal, in minutes.
 const ADAPT_MINUTES: u64 = 240;
 
@@ -35,6 +37,7 @@ impl Default for Config {
 
 pub struct Errors {
     enabled: bool,
+    limits: Limits,
     spikes: Spikes,
     by_program: HashMap<Arc<str>, MeterId>,
     over: Vec<Finding>,
@@ -44,7 +47,8 @@ impl Errors {
     pub fn new(config: &Config) -> Errors {
         Errors {
             enabled: config.enabled,
-            spikes: Spikes::new(limits(config), ADAPT_MINUTES),
+            limits: limits(config),
+            spikes: Spikes::new(ADAPT_MINUTES),
             by_program: HashMap::new(),
             over: Vec::new(),
         }
@@ -78,7 +82,7 @@ impl Detector for Errors {
         if !self.by_program.contains_key(program) {
             self.by_program.insert(Arc::clone(program), beat.meter);
         }
-        let (count, reason, spike) = match self.spikes.beat(beat, seen.phase) {
+        let (count, reason, spike) = match self.spikes.beat(beat, seen.phase, self.limits) {
             Some(Said::Begins(spike)) => (u64::from(spike.most), rate::begins(&spike), spike),
             Some(Said::GoesOn(spike, more)) => (more, rate::goes_on(&spike), spike),
             // Fewer errors are good news.
@@ -87,7 +91,7 @@ impl Detector for Errors {
         let claim = Claim {
             judged_by: JudgedBy::Detector(NAME.into()),
             category: Category::Application,
-            proposed: Severity::Medium,
+            proposed: spike.severity(MEDIUM_LINES),
             confidence: 0.7,
             title: format!("Burst of errors from {}", wording::program(&seen.kind.program)),
             reason,
@@ -139,7 +143,7 @@ impl Detector for Errors {
 
     fn reload(&mut self, config: &super::Config) {
         self.enabled = config.errors.enabled;
-        self.spikes.reload(limits(&config.errors), ADAPT_MINUTES);
+        self.limits = limits(&config.errors);
     }
 
     fn explain(&self, seen: &Seen<'_>) -> Vec<View> {
@@ -147,7 +151,9 @@ impl Detector for Errors {
             _ if !self.enabled => "is switched off".to_owned(),
             _ if seen.kind.level > Level::Err => "only lines at err or worse are counted".to_owned(),
             None => "this program logged no error yet".to_owned(),
-            Some(meter) => format!("errors of this program: {}", rate::explain(&self.spikes, *meter, seen.time)),
+            Some(meter) => {
+                format!("errors of this program: {}", rate::explain(&self.spikes, *meter, seen.time, self.limits))
+            }
         };
         vec![View { detector: NAME, says, finds: false }]
     }
@@ -175,7 +181,8 @@ mod tests {
         }
         let said = script.said(NAME);
         assert_eq!(said.len(), expected, "{said:?}");
-        assert!(said.iter().all(|said| said == "medium: Burst of errors from app"), "{said:?}");
+        // Worse than a note from fifty lines on.
+        assert_eq!(said.iter().any(|said| said == "medium: Burst of errors from app"), expected == 3, "{said:?}");
         let others: Vec<String> = script.said("rate").into_iter().filter(|said| said.contains("of a kind")).collect();
         assert_eq!(others, Vec::<String>::new(), "errors are counted by program");
     }

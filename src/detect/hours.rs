@@ -12,6 +12,8 @@ const STEPS_PER_OCTAVE: f32 = 8.0;
 const NEWEST: f32 = 0.3;
 /// What is left of a peak a week later.
 const FADING: f32 = 0.8;
+/// More full hours in a day are no season.
+const FULL_HOURS: usize = 6;
 /// Days at the same hour before they say anything.
 const DAYS: usize = 3;
 
@@ -80,6 +82,22 @@ impl Hours {
                 most: all.most.max(one.most),
                 peak: all.peak.max(one.peak),
             })
+    }
+
+    /// The full minutes come at the same few hours of the day, on most days: at other hours they are not usual.
+    pub fn is_confined(&self) -> bool {
+        let peak = |slot: &usize| self.peaks.get(*slot).copied().filter(|code| *code != UNSEEN).map(decode);
+        let fullest = (0..SLOTS).filter_map(|slot| peak(&slot)).fold(0.0, f32::max);
+        let mut full_hours = 0;
+        for hour in 0..24 {
+            let days: Vec<f32> = (hour..SLOTS).step_by(24).filter_map(|slot| peak(&slot)).collect();
+            let full = days.iter().filter(|day| **day * 3.0 >= fullest).count();
+            if full > 0 && full * 5 < days.len() * 3 {
+                return false;
+            }
+            full_hours += usize::from(full > 0);
+        }
+        full_hours <= FULL_HOURS
     }
 
     fn at(&self, hour: i64) -> Option<(f32, f32)> {
@@ -163,6 +181,18 @@ mod tests {
         check(8, sundays, 27 + 168, Some((10.0, 1_000.0)));
         check(15, sundays, 27 + 336, Some((10.0, 10.0)));
         check(15, sundays, 3 + 336, Some((10.0, 1_000.0)));
+    }
+
+    #[test]
+    fn bursts_at_any_hour_are_no_season() {
+        let of = |lines: fn(i64) -> u32| {
+            let mut hours = Hours::default();
+            (0..240).for_each(|hour| hours.record(hour, lines(hour), lines(hour)));
+            hours.is_confined()
+        };
+        assert!(of(|hour| if hour % 24 == 3 { 1_000 } else { 10 }));
+        assert!(!of(|hour| if hour % 31 == 3 { 1_000 } else { 10 }));
+        assert!(!of(|_| 10));
     }
 
     #[test]

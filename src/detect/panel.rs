@@ -117,6 +117,7 @@ impl Detect {
     /// Tells all detectors of the line of a source that was just counted.
     pub fn source_beat(&mut self, host: &Arc<str>, time: Timestamp, phase: Phase, out: &mut Vec<Finding>) {
         let mut beats = self.tally.take_beats();
+        let phase = self.teaching(phase);
         self.minutes(time, out);
         for beat in &mut beats {
             for (_, detector) in self.all_mut() {
@@ -137,6 +138,7 @@ impl Detect {
         let mut beats = self.tally.take_beats();
         let before = out.len();
         self.minutes(seen.time, out);
+        let seen = &Seen { phase: self.teaching(seen.phase), ..*seen };
         for beat in &mut beats {
             for (_, detector) in self.all_mut() {
                 detector.beat(seen, beat, out);
@@ -152,6 +154,11 @@ impl Detect {
         for (_, detector) in self.all_mut() {
             detector.merged(gone, into);
         }
+    }
+
+    /// Old logs are read: until [`Detect::learned`] their live lines are counted as baseline.
+    pub fn learn_from_live(&mut self) {
+        self.tally.learn_from_live();
     }
 
     /// The baseline was complete before this process began.
@@ -285,6 +292,11 @@ impl Detect {
             }
             out.push(finding);
         }
+    }
+
+    /// What is counted before the baseline is complete teaches, whatever it is.
+    fn teaching(&self, phase: Phase) -> Phase {
+        if self.tally.is_learned() { phase } else { Phase::Learn }
     }
 
     fn minutes(&mut self, now: Timestamp, out: &mut Vec<Finding>) {

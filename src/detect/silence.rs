@@ -423,7 +423,6 @@ impl Detector for Silence {
         for state in self.meters.iter_mut().flatten() {
             // The gap to the first live line is no gap of its own.
             state.away = true;
-            state.seen = 0;
         }
     }
 

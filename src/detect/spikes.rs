@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::baseline::{Baseline, Hour, Limits};
 use super::{Beat, MeterId};
-use crate::model::{Finding, Phase, Timestamp};
+use crate::model::{Finding, Phase, Severity, Timestamp};
 
+/// So many times the usual are bad enough to tell somebody, when there are many lines too.
+const FAR: f32 = 10.0;
 /// Minutes below half the limit that end a spike.
 const CALM: i64 = 5;
 /// Series whose hours of the week are kept.
@@ -18,11 +20,12 @@ const DROP_LEAST: f32 = 60.0;
 const DROP_SHARE: f32 = 0.2;
 /// State is written when something is said, and otherwise so often, in seconds of event time.
 const SAVE_EVERY: u64 = 300;
+/// Lines before a baseline is kept over a restart.
+const KEPT_LINES: u64 = 4;
 /// No state file makes us take more memory than the tally has meters.
 const MOST: usize = 1 << 16;
 
 pub struct Spikes {
-    limits: Limits,
     /// A spike that lasts so long is the new normal, in minutes.
     adapt_minutes: u64,
     meters: Vec<Option<Box<State>>>,
@@ -105,10 +108,18 @@ struct SavedRef<'a> {
     meters: Vec<(MeterId, &'a State)>,
 }
 
+impl Spike {
+    /// Medium from `lines` on, when they are also far more than usual; low before.
+    pub fn severity(&self, lines: u64) -> Severity {
+        let so_far = self.lines.max(u64::from(self.most));
+        let far = self.most as f32 >= self.expected * FAR;
+        if so_far >= lines && far { Severity::Medium } else { Severity::Low }
+    }
+}
+
 impl Spikes {
-    pub fn new(limits: Limits, adapt_minutes: u64) -> Spikes {
+    pub fn new(adapt_minutes: u64) -> Spikes {
         Spikes {
-            limits,
             adapt_minutes,
             meters: Vec::new(),
             open: Vec::new(),
@@ -120,13 +131,12 @@ impl Spikes {
         }
     }
 
-    pub fn reload(&mut self, limits: Limits, adapt_minutes: u64) {
-        self.limits = limits;
+    pub fn reload(&mut self, adapt_minutes: u64) {
         self.adapt_minutes = adapt_minutes;
     }
 
     /// One beat. Sets the beat's limit, so that the line which passes it is a beat too.
-    pub fn beat(&mut self, beat: &mut Beat, phase: Phase) -> Option<Said> {
+    pub fn beat(&mut self, beat: &mut Beat, phase: Phase, limits: Limits) -> Option<Said> {
         let minute = beat.time.as_seconds().div_euclid(60);
         if self.meters.len() <= beat.meter.index() {
             self.meters.resize_with(beat.meter.index() + 1, || None);
@@ -154,7 +164,7 @@ impl Spikes {
         }
         if state.limit_minute != minute {
             state.limit_minute = minute;
-            state.limit = state.baseline.limit(minute, self.limits).unwrap_or(u32::MAX);
+            state.limit = state.baseline.limit(minute, limits).unwrap_or(u32::MAX);
         }
         if phase == Phase::Learn {
             return None;
@@ -241,8 +251,8 @@ impl Spikes {
     }
 
     /// Fewer lines a minute than this are not too many, at `now`.
-    pub fn limit(&self, meter: MeterId, now: Timestamp) -> Option<u32> {
-        self.baseline(meter)?.limit(now.as_seconds().div_euclid(60), self.limits)
+    pub fn limit(&self, meter: MeterId, now: Timestamp, limits: Limits) -> Option<u32> {
+        self.baseline(meter)?.limit(now.as_seconds().div_euclid(60), limits)
     }
 
     /// What `gone` counted, `into` counts from now on: nothing is known of both together yet.
@@ -272,7 +282,8 @@ impl Spikes {
             .iter()
             .zip(0..)
             .filter_map(|(state, id)| Some((MeterId(id), state.as_deref()?)))
-            .filter(|(_, state)| state.baseline.minutes() > 0)
+            // What came a few times has no rate to remember.
+            .filter(|(_, state)| state.baseline.lines() >= KEPT_LINES || state.spike.is_some())
             .collect();
         serde_json::to_string(&SavedRef { v: 1, meters }).ok()
     }

@@ -138,6 +138,8 @@ pub struct Tally {
     by_key: HashMap<Of, MeterId>,
     /// The baseline is complete: live lines count, taught ones do not.
     learned: bool,
+    /// Live lines teach as long as the baseline is not complete.
+    live_teaches: bool,
     /// Beats of the last line, for [`Tally::take_beats`].
     beats: Vec<Beat>,
     /// Minute of event time, and the meters that had a line in it.
@@ -199,7 +201,11 @@ impl Tally {
     /// One line; true when there are beats to take.
     #[inline]
     pub fn count(&mut self, line: &Counted) -> bool {
-        if (line.phase == Phase::Learn) == self.learned {
+        let counts = match line.phase {
+            Phase::Learn => !self.learned,
+            Phase::Live => self.learned || self.live_teaches,
+        };
+        if !counts {
             return false;
         }
         let mut beats = self.one(line.meters.kind, line);
@@ -241,10 +247,22 @@ impl Tally {
         self.by_key.get(of).copied()
     }
 
+    /// Old logs are read: until the baseline is complete, their live lines are it.
+    pub fn learn_from_live(&mut self) {
+        self.live_teaches = true;
+    }
+
+    pub fn is_learned(&self) -> bool {
+        self.learned
+    }
+
     /// Live lines count from now on.
     pub fn learned(&mut self) {
         self.learned = true;
         self.changed = true;
+        if self.live_teaches {
+            return;
+        }
         for meter in &mut self.meters {
             // What was taught ends here: the first live line begins a minute of its own.
             meter.minute = i64::MIN;

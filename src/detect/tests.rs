@@ -437,6 +437,21 @@ proptest! {
 }
 
 #[test]
+fn a_million_kinds_are_counted_within_bounds() {
+    let mut host = Host::new(&Config::default(), Vec::new());
+    host.learned();
+    let source = host.detect.source(&"/var/log/syslog".into());
+    let mut apart = 0;
+    for number in 0..1_000_000u64 {
+        let kind = Kind { program: "app".into(), level: Level::Err, template: TemplateId(number) };
+        let meters = host.detect.meters(&kind);
+        apart += u64::from(meters.kind != MeterId::NONE);
+        host.detect.count(&Counted { meters, source, time: host.time, phase: Phase::Live });
+    }
+    assert!(apart <= 20_000 && host.detect.forgotten() >= 980_000, "{apart}");
+}
+
+#[test]
 fn components_name_every_detector_in_order() {
     let built: Vec<&str> = [rules::NAME, change::NAME]
         .into_iter()

@@ -53,6 +53,7 @@ impl Pipeline {
     /// From now on, time is what the lines say, and [`super::Effects::trace`] is filled. For logs read as a whole.
     pub fn on_event_time(&mut self) {
         self.tracing = true;
+        self.detect.learn_from_live();
     }
 
     /// The end of logs read as a whole, at `now`: says what was counted and not yet said, and asks about the last batch.
