@@ -437,13 +437,11 @@ mod tests {
         (tally, id)
     }
 
-    /// Counts a line; its beat, if it is one: (gap, closed minute's lines and empty minutes, lines in this minute).
-    fn count(
-        tally: &mut Tally,
-        id: MeterId,
-        millis: i64,
-        source: u32,
-    ) -> Option<(Option<u64>, Option<(u32, u64)>, u32)> {
+    /// Gap, closed minute's lines and empty minutes, lines in this minute.
+    type Said = (Option<u64>, Option<(u32, u64)>, u32);
+
+    /// Counts a line; its beat, if it is one.
+    fn count(tally: &mut Tally, id: MeterId, millis: i64, source: u32) -> Option<Said> {
         let line = Counted {
             meters: Meters { kind: id, errors: MeterId::NONE },
             source: MeterId(source),
@@ -463,7 +461,7 @@ mod tests {
 
     /// Lines as milliseconds; expected: the beats among them.
     #[track_caller]
-    fn check(lines: &[i64], expected: &[(Option<u64>, Option<(u32, u64)>, u32)]) {
+    fn check(lines: &[i64], expected: &[Said]) {
         let (mut tally, id) = tally();
         let beats: Vec<_> = lines.iter().filter_map(|at| count(&mut tally, id, *at, 9)).collect();
         assert_eq!(beats, expected);
