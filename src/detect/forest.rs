@@ -30,16 +30,25 @@ enum Node {
 impl<const N: usize> Forest<N> {
     /// Learns from points. The same points and seed give the same forest.
     pub fn new(points: &[[f64; N]], seed: u64) -> Forest<N> {
+        Forest::grown(points, None, seed)
+    }
+
+    /// Has this point in each tree: a point beyond all others is only set apart by cuts that know how far it is.
+    pub fn around(points: &[[f64; N]], point: &[f64; N], seed: u64) -> Forest<N> {
+        Forest::grown(points, Some(point), seed)
+    }
+
+    fn grown(points: &[[f64; N]], point: Option<&[f64; N]>, seed: u64) -> Forest<N> {
         let mut random = Random(seed);
-        let size = points.len().min(SAMPLE);
+        let size = points.len().min(SAMPLE - usize::from(point.is_some()));
         let trees = (0..TREES)
             .map(|_| {
-                let mut sample: Vec<&[f64; N]> =
-                    (0..size).filter_map(|_| points.get(random.below(points.len()))).collect();
+                let drawn = (0..size).filter_map(|_| points.get(random.below(points.len())));
+                let mut sample: Vec<&[f64; N]> = drawn.chain(point).collect();
                 grow(&mut sample, 0, &mut random)
             })
             .collect();
-        Forest { trees, average: average_path(size) }
+        Forest { trees, average: average_path(size + usize::from(point.is_some())) }
     }
 
     /// 0..=1; about 0.5 for what is like the rest, towards 1 for what is easily set apart.
@@ -137,7 +146,7 @@ mod tests {
     fn check(point: [f64; 2], is_odd: bool) {
         let mut random = Random(7);
         let points: Vec<[f64; 2]> = (0..500).map(|_| [10.0 + random.unit(), 20.0 + random.unit()]).collect();
-        let score = Forest::new(&points, 1).score(&point);
+        let score = Forest::around(&points, &point, 1).score(&point);
         assert_eq!(score > 0.65, is_odd, "{score}");
         assert!((0.0..=1.0).contains(&score));
     }

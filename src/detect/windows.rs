@@ -118,12 +118,12 @@ impl Windows {
         if self.known.len() >= ENOUGH && (self.forest.is_none() || self.since >= RELEARN) {
             self.learn();
         }
-        if let Some(forest) = &self.forest
-            && self.learned
-        {
+        if self.learned && self.is_worth_a_look(&point) {
+            let points: Vec<Point> = self.known.iter().copied().collect();
+            let forest = Forest::around(&points, &point, points.len() as u64);
             let score = forest.score(&point);
             if score > self.bar {
-                let drivers = self.drivers(forest, &point, score);
+                let drivers = self.drivers(&forest, &point, score);
                 out.push(self.finding(&open, score, &drivers));
             }
         }
@@ -133,6 +133,16 @@ impl Windows {
         }
         self.known.push_back(point);
         self.changed = true;
+    }
+
+    /// The forest at hand finds it odd, or some feature was never so small or so large: then a forest of its own is grown.
+    fn is_worth_a_look(&self, point: &Point) -> bool {
+        let Some(forest) = &self.forest else { return false };
+        let beyond = point.iter().enumerate().any(|(feature, value)| {
+            let known = || self.known.iter().filter_map(|point| point.get(feature));
+            known().all(|known| known < value) || known().all(|known| known > value)
+        });
+        beyond || forest.score(point) > self.bar
     }
 
     /// A new forest, and the score that only the contamination is above.

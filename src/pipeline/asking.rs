@@ -1,7 +1,7 @@
 //! From a batch to questions, from replies to verdicts. Asks each kind once; what a rule knows is not asked.
 
 use crate::judge::{self, Asked, HeldBack};
-use crate::model::{Evidence, Fact, Finding, Judged, Question, Timestamp};
+use crate::model::{Evidence, Fact, Finding, Judged, Question, Timestamp, Verdict};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -77,6 +77,9 @@ impl Pipeline {
         let ruled = state.ruled;
         let question = self.question_about(state, collapsed, low_priority);
         let (id, known) = (question.id, state.answer);
+        // Known to be anomalous from elsewhere or from before: its first lines are no better than the next.
+        let standing = self.judge.verdict(id).filter(|row| row.verdict == Verdict::Anomalous && !ruled);
+        findings.extend(standing.and_then(|row| judge::finding(&question, row)));
         let asked = if ruled { Asked::Standing } else { self.judge.ask(question, now) };
         let answer = match asked {
             Asked::Queued => {

@@ -12,6 +12,7 @@ use super::series::{Key, SavedCounter, Series};
 use super::set::{Line, Role, RuleSet};
 use super::spec::{KEYS, Rule};
 use super::text;
+use crate::detect::mark::{Mark, Marks};
 use crate::detect::repeat::Report;
 use crate::detect::wording::{self, Claim};
 use crate::detect::{Detector, Seen, View, Want};
@@ -34,6 +35,8 @@ pub struct RuleDetector {
     repeat: Period,
     /// Rules that concern a kind, by place. Quiet rules are not here: they want no lines.
     kinds: HashMap<KindId, Vec<usize>>,
+    /// Lines that count, whether or not their incident ever comes about.
+    marks: Marks,
 }
 
 /// State of all rules. Versioned: add fields, never change one.
@@ -55,7 +58,7 @@ const VERSION: u32 = 1;
 impl RuleDetector {
     pub fn new(set: RuleSet, repeat: Period) -> RuleDetector {
         let series = set.rules().iter().map(Series::new).collect();
-        RuleDetector { set, series, repeat, kinds: HashMap::new() }
+        RuleDetector { set, series, repeat, kinds: HashMap::new(), marks: Marks::default() }
     }
 
     /// Rules that did not change keep their counters.
@@ -109,6 +112,16 @@ impl RuleDetector {
             Role::Hit => {
                 let captures = rule.captures(line);
                 let key = key(seen, captures.as_ref());
+                if self.marks.open() {
+                    self.marks.push(Mark {
+                        judged_by: JudgedBy::Rule(Arc::clone(&rule.name)),
+                        host: Arc::clone(seen.host),
+                        program: Arc::clone(&seen.kind.program),
+                        group: key.key.to_string(),
+                        origin: Arc::clone(seen.origin),
+                        offset: seen.offset,
+                    });
+                }
                 let make = |report: Report, total: Report| {
                     let claim = claim(rule, severity, seen, captures.as_ref(), report, total);
                     wording::finding(seen, report, claim)
@@ -178,6 +191,10 @@ impl Detector for RuleDetector {
     }
 
     fn learned(&mut self, _: Timestamp, _: &mut Vec<Finding>) {}
+
+    fn take_marks(&mut self) -> Vec<Mark> {
+        self.marks.take()
+    }
 
     fn settle(&mut self, now: Timestamp, out: &mut Vec<Finding>) {
         for series in &mut self.series {

@@ -30,9 +30,11 @@ const FAR: f64 = 6.0;
 /// ... and so many times the largest value known.
 const TIMES_LARGEST: f64 = 3.0;
 /// Outliers of one place within `repeat` that make it more than one odd line.
-const MANY: usize = 5;
-/// A place with this many different values among those kept, each larger than the one before, counts something up.
+const MANY: usize = 4;
+/// Where so large a share of the values is larger than the one before, something is counted up.
 const RISING: f64 = 0.8;
+/// Where the values spread wider than this, as a logarithm, they are names and not measures: nothing is far.
+const WIDEST: f64 = 1.5;
 
 /// `[detect.outlier]` of the config.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -137,7 +139,7 @@ struct Far {
 impl Place {
     /// How far out a value is, when it is.
     fn judge(&mut self, value: f64) -> Option<Far> {
-        if self.kept.len() < KEPT || self.seen > 0 && self.rises as f64 / self.seen as f64 > RISING {
+        if self.kept.len() < KEPT {
             return None;
         }
         let settled = match self.settled.filter(|settled| self.seen - settled.at < KEPT as u64) {
@@ -152,6 +154,12 @@ impl Place {
         let deviations = (scale(value) - settled.median) / settled.deviation;
         let far = deviations >= FAR && value > self.largest * TIMES_LARGEST;
         far.then(|| Far { deviations, median: settled.median.exp_m1(), largest: self.largest })
+    }
+
+    /// Numbers that measure nothing: process ids, ports, counters.
+    fn is_hopeless(&self) -> bool {
+        let rising = self.seen >= KEPT as u64 && self.rises as f64 / self.seen as f64 > RISING;
+        rising || self.settled.is_some_and(|settled| settled.deviation > WIDEST)
     }
 
     fn learn(&mut self, value: f64) {
@@ -236,8 +244,14 @@ impl Detector for Numbers {
         for (place, value) in found.iter().enumerate().filter_map(|(place, value)| Some((place, (*value)?))) {
             let Some(Some(known)) = watched.numbers.get_mut(place) else { continue };
             self.changed |= known.kept.len() < KEPT;
-            let Some(far) = known.judge(value) else {
+            let Some(far) = known.judge(value).filter(|_| !known.is_hopeless()) else {
                 known.learn(value);
+                if known.is_hopeless() {
+                    self.changed = true;
+                    if let Some(place) = watched.numbers.get_mut(place) {
+                        *place = None;
+                    }
+                }
                 continue;
             };
             if seen.phase == Phase::Learn || !self.learned {
@@ -263,7 +277,7 @@ impl Detector for Numbers {
                 out.push(finding(seen, watched, place, value, &far, many, report));
             }
         }
-        true
+        watched.wanted() != 0
     }
 
     fn learned(&mut self, _: Timestamp, _: &mut Vec<Finding>) {
@@ -391,14 +405,14 @@ mod tests {
         let mut place = Place::default();
         for number in 0..KEPT {
             assert!(place.judge(1e9).is_none(), "too few");
-            place.learn(100.0 + (number % 10) as f64);
+            place.learn(100.0 + (number * 7 % 10) as f64);
         }
         assert!(place.judge(300.0).is_none());
         let far = place.judge(50_000.0).expect("far");
         assert!(far.deviations > FAR && far.largest == 109.0);
-        // A counter has no outliers.
+        assert!(!place.is_hopeless());
         let mut counter = Place::default();
         (0..2 * KEPT).for_each(|number| counter.learn(number as f64));
-        assert!(counter.judge(1e12).is_none());
+        assert!(counter.is_hopeless());
     }
 }
