@@ -28,6 +28,8 @@ pub struct Rhythm {
     lines: u64,
     /// How many pauses were how long: bucket `n` holds those up to 100 ms x 2^(n/4).
     pauses: Vec<u32>,
+    /// How long it has spoken so, in milliseconds.
+    spoken_ms: u64,
     /// The two longest of the last [`CYCLE`], with when they ended.
     longest: Vec<(u64, Timestamp)>,
     /// The newest line, and the newest one that ended a noted pause. Not kept over a restart.
@@ -78,16 +80,19 @@ impl Rhythm {
         Duration::ZERO
     }
 
-    /// A longer silence is odd. `None` without a rhythm.
+    /// A longer silence is odd. `None` without a rhythm, and until it has spoken for longer than that: a burst of lines is
+    /// no promise.
     pub fn patience(&self) -> Option<Duration> {
         let twice = match self.longest.as_slice() {
             [(one, _), (other, _)] => Duration::from_micros((*one).min(*other)),
             _ => Duration::ZERO,
         };
-        self.is_regular().then(|| SHORTEST.max(self.usual().saturating_mul(TIMES)).max(twice + twice / 2))
+        let patience = SHORTEST.max(self.usual().saturating_mul(TIMES)).max(twice + twice / 2);
+        (self.is_regular() && Duration::from_millis(self.spoken_ms) >= patience).then_some(patience)
     }
 
     fn pause(&mut self, length: Duration, ended: Timestamp) {
+        self.spoken_ms = self.spoken_ms.saturating_add(u64::try_from(length.as_millis()).unwrap_or(u64::MAX));
         let bucket = bucket(length);
         if self.pauses.len() <= bucket {
             self.pauses.resize(bucket + 1, 0);
@@ -136,12 +141,13 @@ mod tests {
     #[test]
     fn patience_follows_the_pauses() {
         // Ten a second, one in ten seconds, one in five minutes.
-        check((0..100).map(|n| n * 100), Some(20));
+        check((0..300).map(|n| n * 100), Some(20));
         check((0..40).map(|n| n * 10_000), Some(107));
         check((0..40).map(|n| n * 300_000), Some(3_444));
         // Too little to tell; one burst is no rhythm.
         check((0..29).map(|n| n * 1_000), None);
         check((0..500).map(|n| n / 100), None);
+        check((0..100).map(|n| n * 100), None);
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //! Measures only: what must hold on every machine is in the tests.
 //!
 //! ```sh
-//! cargo bench --bench watch                      # everything, under 6 minutes
-//! cargo bench --bench watch -- --short           # everything, under 1 minute, coarser
-//! cargo bench --bench watch -- local judged calls memory rate catch-up
+//! cargo bench --bench watch                      # everything, about 20 minutes
+//! cargo bench --bench watch -- --short           # everything, about 3 minutes, coarser
+//! cargo bench --bench watch -- local seen judged calls memory rate many paused catch-up
 //! ```
 //!
 //! `LOGWREN_BINARY=/usr/bin/logwren cargo bench --bench watch` measures that build instead of this one.
@@ -28,14 +28,16 @@ use jiff::Timestamp;
 use lines::Generator;
 use support::daemon::{Daemon, Home, append};
 use support::gemini::FakeGemini;
-use support::receiver::{Contract, Receiver};
+use support::receiver::{Contract, Receiver, Reply, Request};
 
 /// As in DESIGN: a local critical line in under a second, a judged one in under a second after the batch timeout.
 const LATENCY: Duration = Duration::from_secs(1);
 /// Files that are watched where nothing else is said.
 const FILES: usize = 50;
-/// How often the paced writer writes.
-const PACE: Duration = Duration::from_millis(10);
+/// From a write to what it leads to, on a busy log.
+const SEEN: Duration = Duration::from_millis(250);
+/// How often the paced writer looks at its watch.
+const PACE: Duration = Duration::from_millis(1);
 
 fn main() {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -49,12 +51,15 @@ fn main() {
     }
     let short = take("--short");
     type Section = (&'static str, fn(bool));
-    let sections: [Section; 6] = [
+    let sections: [Section; 9] = [
         ("local", local),
+        ("seen", seen),
         ("judged", judged),
         ("calls", calls),
         ("memory", memory),
         ("rate", rate),
+        ("many", many),
+        ("paused", paused),
         ("catch-up", catch_up),
     ];
     if let Some(unknown) = arguments.iter().find(|argument| !sections.iter().any(|(name, _)| name == argument)) {
@@ -84,6 +89,29 @@ fn local(short: bool) {
         })
         .collect();
     rows("local rule, write to webhook", samples, LATENCY);
+    daemon.stop();
+}
+
+/// The same on a log that takes a thousand lines a second besides, a write each: a look waits for others then.
+fn seen(short: bool) {
+    let hook = Receiver::start(Contract::default());
+    let home = Home::new();
+    let log = home.log("kern.log");
+    append(&log, &Generator::new(1).backlog(1_000, Timestamp::now(), 10_000));
+    let daemon = watch(&home, &format!("[judge]\nmode = 'off'\n{}", to(&hook)));
+    let samples = if short { 20 } else { 100 };
+    let busy = log.clone();
+    let time = Duration::from_millis(400 * samples);
+    let writer = std::thread::spawn(move || write_paced(&busy, 1_000, time));
+    let samples = (0..samples)
+        .map(|sample| {
+            pause();
+            let name = format!("victim{sample}x");
+            latency(&hook, &name, || append(&log, &oom(&name)))
+        })
+        .collect();
+    rows("on a busy log, write to webhook", samples, SEEN);
+    writer.join().expect("it wrote");
     daemon.stop();
 }
 
@@ -157,9 +185,9 @@ fn memory(short: bool) {
     row(&format!("learning {name}: CPU"), cpu_seconds(daemon.pid()), "CPU-s", Target::None);
     // The first commits, and what waits for the lines that never come.
     std::thread::sleep(Duration::from_secs(5));
-    let idle = Duration::from_secs(if short { 8 } else { 60 });
+    let idle = Duration::from_secs(if short { 20 } else { 300 });
     let before = wake_ups(daemon.pid());
-    row("idle, 50 files: CPU", cpu_over(&daemon, idle), "% of a core", Target::Below(0.1));
+    row("idle, 50 files: CPU", cpu_over(&daemon, idle), "% of a core", Target::Below(0.05));
     let woken = (wake_ups(daemon.pid()) - before) / idle.as_secs_f64();
     row("idle, 50 files: wake-ups", woken, "/s", Target::None);
     row(&format!("RSS idle after learning {name}"), megabytes(daemon.pid(), "VmRSS"), "MB", Target::Below(32.0));
@@ -167,9 +195,57 @@ fn memory(short: bool) {
     daemon.stop();
 }
 
-/// CPU while lines come at a steady rate, ten milliseconds' worth in a write.
+/// What ten thousand files cost that say nothing.
+fn many(short: bool) {
+    let home = Home::new();
+    for file in 0..10_000 {
+        append(&home.log(&format!("f{file:05}.log")), &oom("nobody").replace("Out of memory", "file"));
+    }
+    let start = Instant::now();
+    let daemon = watch(&home, "[judge]\nmode = 'off'");
+    row("10,000 files: until learned", start.elapsed().as_secs_f64(), "s", Target::None);
+    std::thread::sleep(Duration::from_secs(10));
+    let idle = Duration::from_secs(if short { 20 } else { 120 });
+    row("idle, 10,000 files: CPU", cpu_over(&daemon, idle), "% of a core", Target::Below(0.1));
+    row("idle, 10,000 files: RSS", megabytes(daemon.pid(), "VmRSS"), "MB", Target::None);
+    daemon.stop();
+}
+
+/// Memory while a gigabyte is written and the receiver takes nothing; then the alerts arrive.
+fn paused(short: bool) {
+    let hook = Receiver::start(Contract::default());
+    let home = Home::new();
+    let log = home.log("app.log");
+    append(&log, &Generator::new(1).backlog(20_000, Timestamp::now(), 10_000));
+    let daemon = watch(&home, &format!("[judge]\nmode = 'off'\n{}", to(&hook)));
+    std::thread::sleep(Duration::from_secs(2));
+    let before = megabytes(daemon.pid(), "VmRSS");
+    hook.script((0..20).map(|_| Reply::status(503, "away")));
+    append(&log, &oom("first"));
+    let (megabytes_to_write, mut written, mut lines, mut most) =
+        (if short { 100 } else { 1_024 }, 0usize, 0usize, before);
+    let mut generator = Generator::new(5);
+    let start = Instant::now();
+    while written >> 20 < megabytes_to_write {
+        let text = generator.backlog(40_000, Timestamp::now(), 10_000);
+        written += text.len();
+        lines += 40_000;
+        append(&log, &text);
+        most = most.max(megabytes(daemon.pid(), "VmRSS"));
+    }
+    append(&log, &oom("lastline"));
+    wait_for_long(&hook, "lastline", Duration::from_secs(300));
+    row(&format!("{} MB while the receiver is away", written >> 20), start.elapsed().as_secs_f64(), "s", Target::None);
+    row("receiver away: RSS before", before, "MB", Target::None);
+    row("receiver away: RSS at most", most, "MB", Target::Below(before + 16.0));
+    let (_, said) = daemon.stop();
+    let expected = 20_000 + lines + 2;
+    assert!(said.contains(&format!(", {expected} lines, ")), "not all of {expected} lines were taken: {said}");
+}
+
+/// CPU while lines come at a steady rate, each in a write of its own.
 fn rate(short: bool) {
-    for (lines_a_second, limit) in [(1_000, Target::Below(1.0)), (10_000, Target::None)] {
+    for (lines_a_second, limit) in [(1_000, Target::Below(0.5)), (10_000, Target::None)] {
         let home = Home::new();
         many_files(&home, 20_000);
         let daemon = watch(&home, "[judge]\nmode = 'off'");
@@ -274,6 +350,16 @@ fn wait_for(hook: &Receiver, name: &str, mut seen: usize) {
     }
 }
 
+/// As [`wait_for`], for what takes minutes.
+fn wait_for_long(hook: &Receiver, name: &str, limit: Duration) {
+    let end = Instant::now() + limit;
+    let arrived = |request: &Request| request.answered == 204 && String::from_utf8_lossy(&request.body).contains(name);
+    while !hook.requests().iter().any(arrived) {
+        assert!(Instant::now() < end, "{name} never arrived");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 /// Long enough for the daemon to sleep, and never in step with its ticks.
 fn pause() {
     std::thread::sleep(Duration::from_millis(fastrand::u64(20..180)));
@@ -304,9 +390,11 @@ fn write_paced(log: &std::path::Path, lines_a_second: u32, time: Duration) -> us
     while written < total {
         std::thread::sleep(PACE);
         let due = ((start.elapsed().as_secs_f64() * f64::from(lines_a_second)) as usize).min(total);
-        text.clear();
-        (written..due).for_each(|_| generator.line(Timestamp::now(), &mut text));
-        file.write_all(text.as_bytes()).expect("written");
+        for _ in written..due {
+            text.clear();
+            generator.line(Timestamp::now(), &mut text);
+            file.write_all(text.as_bytes()).expect("written");
+        }
         written = due;
     }
     written

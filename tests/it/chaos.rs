@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use logwren::store::{FindingFilter, IncidentFilter, Reader};
@@ -47,10 +49,11 @@ fn kills_under_rotation_and_load_lose_nothing_and_repeat_nothing() {
     let habit = |rotation, from, rotate_every| Habit {
         rotation,
         from,
-        pause: Duration::from_millis(50),
-        numbered: if kills > 50 { 1 } else { 2 },
+        pause: Duration::from_millis(30),
+        numbered: 2,
         noise: 12,
         rotate_every,
+        writes_a_round: 12,
     };
     let habits = [
         habit(Rotation::Rename, 1_000_000, 37),
@@ -58,9 +61,11 @@ fn kills_under_rotation_and_load_lose_nothing_and_repeat_nothing() {
         habit(Rotation::Compress, 3_000_000, 41),
         habit(Rotation::Dated, 4_000_000, 29),
     ];
-    let writers = habits.map(|habit| Writer::start(home.path("log"), home.path("state"), habit));
+    let rounds = Arc::new(AtomicU64::new(0));
+    let writers = habits.map(|habit| Writer::start(home.path("log"), home.path("state"), habit, Arc::clone(&rounds)));
     let mut random = fastrand::Rng::with_seed(kills);
     for round in 0..kills {
+        rounds.fetch_add(1, Ordering::Relaxed);
         let mut daemon = Daemon::start(&["watch", "--config", &config.display().to_string()], &[]);
         // One in four dies at some point of its start; one in ten lives long enough to decide about copies.
         if round % 4 != 1 {

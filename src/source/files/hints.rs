@@ -23,10 +23,11 @@ const MAX_PATHS: usize = 1_024;
 /// `linemux` leaks a watch at each rotation; after this many it is built anew.
 const MAX_ROTATIONS: u32 = 256;
 /// After a change is told, the next one may wait so long: less than the tailer waits between two looks, and a thousand
-/// writes a second wake us forty times. The kernel joins equal events meanwhile.
-const REST: Duration = Duration::from_millis(40);
-/// Events read together come closer than this; they are told at once.
-const TOGETHER: Duration = Duration::from_millis(5);
+/// writes a second wake us a dozen times. The kernel joins equal events meanwhile.
+const REST: Duration = Duration::from_millis(80);
+/// Events read together come closer than this; they are told at once. Shorter than the pause between two writes of a busy
+/// program, or each of them would wake us until this has passed.
+const TOGETHER: Duration = Duration::from_micros(400);
 /// How long until a failed watch is tried again.
 const RETRY: Duration = Duration::from_secs(60);
 /// How long until `linemux` is built anew after it gave up; doubles while it goes on giving up.

@@ -54,8 +54,8 @@ use tailer::{Tailer, Wake};
 
 pub use config::{FilesConfig, Limits, Pattern};
 
-/// Ticks are at least this far apart: a thousand writes a second are twenty looks.
-const COALESCE: Duration = Duration::from_millis(60);
+/// Ticks are at least this far apart: a thousand writes a second are ten looks.
+const COALESCE: Duration = Duration::from_millis(100);
 /// Longest wait, so that the pulse shows life.
 const PULSE: Duration = Duration::from_millis(900);
 

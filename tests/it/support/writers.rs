@@ -6,7 +6,7 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -39,6 +39,8 @@ pub struct Habit {
     pub noise: u64,
     /// Writes between two rotations.
     pub rotate_every: u64,
+    /// Writes it may do for each round it is given: a machine that is slow today gets no backlog without end.
+    pub writes_a_round: u64,
 }
 
 /// A running writer.
@@ -50,13 +52,15 @@ pub struct Writer {
 
 impl Writer {
     /// Writes into `folder` until told to stop. `state_dir` is where what is committed can be seen.
-    pub fn start(folder: PathBuf, state_dir: PathBuf, habit: Habit) -> Writer {
+    pub fn start(folder: PathBuf, state_dir: PathBuf, habit: Habit, rounds: Arc<AtomicU64>) -> Writer {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let mut log = Log::new(folder, state_dir, habit);
             while !stopped.load(Ordering::Relaxed) {
-                log.write();
+                if log.writes < rounds.load(Ordering::Relaxed) * habit.writes_a_round {
+                    log.write();
+                }
                 std::thread::sleep(habit.pause);
             }
             log.next
