@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::mine::Detail;
 use crate::model::{Alert, Delivery, Fact, JudgeRequest, Judged, LineBlock, Position, SourceEvent, Timestamp};
-use crate::pipeline::{Settings, Trace};
+use crate::pipeline::{Marks, Settings, Trace};
 
 /// Everything that can happen to the pipeline.
 pub enum Input<'a> {
@@ -39,6 +39,8 @@ pub struct Effects {
     pub urgent: bool,
     /// What became of each line; empty unless [`super::Pipeline::on_event_time`].
     pub trace: Trace,
+    /// What became of every line, filled when there is one.
+    pub marks: Option<Box<Marks>>,
 }
 
 impl Effects {

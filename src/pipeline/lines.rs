@@ -10,7 +10,7 @@ use crate::detect::{Counted, Horizon, MeterId, Seen};
 use crate::mine::{Change, Mined};
 use crate::model::{
     Evidence, Fact, Finding, Header, Kind, Level, LineBlock, LineSpan, Medium, Origin, Phase, Place, SourceCounts,
-    TemplateRow, Timestamp,
+    TemplateRow, Timestamp, clip,
 };
 use crate::parse::{Format, Plan, headline};
 
@@ -18,7 +18,7 @@ use super::clock::{EventClock, Pace};
 use super::kinds::Answer;
 use super::silence::Voice;
 use super::twins::Heard;
-use super::{Effects, Passed, Pipeline};
+use super::{Effects, LineMark, Passed, Pipeline, Shown};
 
 /// A line stamped this much before one that came earlier is late; syslog files are out of order by less.
 const LATE: Duration = Duration::from_secs(5);
@@ -53,13 +53,13 @@ pub struct Entry {
 }
 
 /// A line on its way, after parsing.
-struct Passing<'a> {
-    header: Header<'a>,
-    time: Timestamp,
-    host: &'a Arc<str>,
-    span: LineSpan,
-    heard: Heard,
-    source: MeterId,
+pub(super) struct Passing<'a> {
+    pub(super) header: Header<'a>,
+    pub(super) time: Timestamp,
+    pub(super) host: &'a Arc<str>,
+    pub(super) span: LineSpan,
+    pub(super) heard: Heard,
+    pub(super) source: MeterId,
 }
 
 impl Pipeline {
@@ -157,7 +157,7 @@ impl Pipeline {
     }
 
     /// Whether another source said the line already; `None` for our own lines.
-    fn heard(&mut self, passing: &Passing<'_>, source: u32, origin: &Origin, phase: Phase) -> Option<Heard> {
+    pub(super) fn heard(&mut self, passing: &Passing<'_>, source: u32, origin: &Origin, phase: Phase) -> Option<Heard> {
         let header = &passing.header;
         if header.program == "logwren" && header.pid.is_some_and(|pid| self.own_pids.contains(&pid)) {
             return None;
@@ -296,6 +296,25 @@ impl Pipeline {
         });
         if state.answer == Answer::None && state.sample.is_none() {
             state.sample.clone_from(&evidence);
+        }
+        if let Some(marks) = out.marks.as_mut().filter(|_| phase == Phase::Live) {
+            let is_of_interest = state.told || state.ruled || state.answer == Answer::Anomalous;
+            let shown = is_of_interest.then(|| {
+                Box::new(Shown {
+                    host: Arc::clone(host),
+                    kind_id: state.id,
+                    kind: state.kind.clone(),
+                    level: header.level,
+                    message: clip(&header.message, Shown::MAX_BYTES).to_owned(),
+                })
+            });
+            marks.lines.push(LineMark {
+                offset: span.offset,
+                time: *time,
+                kind: touched.index,
+                plain: header.format == Format::Plain.name(),
+                shown,
+            });
         }
         if phase == Phase::Live
             && let Some(entries) =

@@ -15,6 +15,7 @@ mod rhythm;
 mod silence;
 mod kinds;
 mod lines;
+mod marks;
 mod asking;
 mod every_line;
 mod telling;
@@ -34,6 +35,7 @@ use std::time::Duration;
 
 pub use effects::{Effects, Input, Learned, Notice};
 pub use explain::Explanation;
+pub use marks::{FindingMark, KindView, LineMark, Marks, SecondLook, Shown};
 pub use trace::{Marked, Passed, Told, Trace};
 
 use crate::batch::Batch;
