@@ -1,5 +1,29 @@
-//! How is what happened shown to a person? Text for terminals, from what the store remembers.
+//! How is what happened shown to a person or a program? Text for terminals from what the store remembers; the report of an
+//! analysis as CSV, JSON, JSON lines, SARIF and one HTML page.
 //!
-//! *Not here:* live alerts (deliver), decisions (triage).
+//! A [`Report`] is plain data, made by whoever analyzed; its rows come one by one, because there may be any number of them.
+//! *Not here:* live alerts (deliver), decisions (triage), reading logs (cli).
 
 pub mod terminal;
+mod analysis;
+mod series;
+mod week;
+mod row;
+mod table;
+mod json;
+mod sarif;
+mod html;
+mod summary;
+
+pub use analysis::{
+    Bucket, Evidence, Heat, Incident, InputSummary, Metrics, Report, SCHEMA_VERSION, SeverityDistribution, Template,
+    Timeline, capitalized, fill_recommendations,
+};
+pub use html::html;
+pub use json::{SCHEMA, json, json_line};
+pub use row::{EXTRA_COLUMNS, PLAIN_COLUMNS, Row};
+pub use sarif::sarif;
+pub use series::Series;
+pub use summary::table as summary_table;
+pub use table::{CsvRows, neutral};
+pub use week::Week;
