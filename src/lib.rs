@@ -61,6 +61,7 @@
 //! | a notifier | a [`Notifier`](deliver::Notifier) in its own file, and a line in [`deliver::COMPONENTS`] |
 //! | a config key | the `Config` of the room that reads it, and `config/logwren.toml` with its default |
 //! | something durable | a [`Fact`](model::Fact), and its row in [`store`] with a new schema file |
+//! | a kind of report | a file in [`report`], and a line in `cli/analyze/output.rs` |
 //! | a command | `cli/args.rs`, a file in [`cli`], and the table in `README.md` |
 //!
 //! # Words

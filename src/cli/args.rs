@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::model::Severity;
+
 /// Watches the logs of a host and tells a person when something odd happens.
 #[derive(Parser, Debug)]
 #[command(name = "logwren", version, max_term_width = 100, arg_required_else_help = true)]
@@ -27,6 +29,11 @@ pub enum Command {
     /// Without config and path it watches /var/log and the journal, learns from what is already there and prints
     /// findings. With a config it is the service.
     Watch(Watch),
+    /// Find what is odd in log files and write reports
+    ///
+    /// Reads plain logs of every known format, CSV, JSON lines and journal exports, packed or in archives. Prints a summary;
+    /// --out DIR writes anomalies.csv, report.json and report.html.
+    Analyze(Analyze),
     /// Show which kinds of lines are in some logs: mining alone
     ///
     /// Prints every template with its number of lines and its first and last line. Packed files (.gz, .xz, .zst, .bz2)
@@ -73,6 +80,99 @@ pub struct Place {
     /// State directory, instead of the config's
     #[arg(long, value_name = "DIR", global = true)]
     pub state_dir: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Analyze {
+    /// Files, directories or patterns; `-` is standard input
+    #[arg(value_name = "INPUT", required_unless_present = "schema")]
+    pub inputs: Vec<String>,
+
+    /// Logs of normal days, which only teach
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub baseline: Vec<String>,
+
+    /// Lines before this time only teach
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+
+    /// Leave out lines from this time on
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+
+    /// What a model is asked about; templates when there is a key
+    #[arg(long, value_enum)]
+    pub judge: Option<JudgeMode>,
+
+    /// Write anomalies.csv, report.json and report.html here
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Write a row for each anomalous line; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// Write the report as one self-contained page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// Write the incidents as SARIF 2.1.0
+    #[arg(long, value_name = "FILE")]
+    pub sarif: Option<PathBuf>,
+
+    /// Write a JSON object for each anomalous line
+    #[arg(long, value_name = "FILE")]
+    pub jsonl: Option<PathBuf>,
+
+    /// Format of the lines, instead of guessing
+    #[arg(long, value_name = "NAME")]
+    pub format: Option<String>,
+
+    /// Exit with 1 when something is this severe or worse
+    #[arg(long, value_name = "SEVERITY", value_enum)]
+    pub fail_on: Option<SeverityName>,
+
+    /// Print the JSON Schema of the report
+    #[arg(long)]
+    pub schema: bool,
+
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// What one question to the model is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum JudgeMode {
+    /// Nothing is asked
+    Off,
+    /// A kind of line, once
+    Templates,
+    /// Every line
+    Lines,
+}
+
+/// A severity as it is typed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum SeverityName {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl From<SeverityName> for Severity {
+    fn from(name: SeverityName) -> Severity {
+        match name {
+            SeverityName::Low => Severity::Low,
+            SeverityName::Medium => Severity::Medium,
+            SeverityName::High => Severity::High,
+            SeverityName::Critical => Severity::Critical,
+        }
+    }
 }
 
 #[derive(Args, Debug)]

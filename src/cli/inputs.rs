@@ -145,7 +145,7 @@ fn head(file: &File) -> io::Result<Vec<u8>> {
 }
 
 /// Found in a directory, such a file is no log: every twentieth byte is a NUL.
-fn is_binary(head: &[u8]) -> bool {
+pub(super) fn is_binary(head: &[u8]) -> bool {
     head.iter().filter(|byte| **byte == 0).count() * 20 > head.len()
 }
 

@@ -10,8 +10,8 @@ use crate::mine::{self, Change, Detail, Growth, Health, Miner, Prepared, Prepare
 use crate::model::{Header, LineSpan, TemplateId, Timestamp};
 use crate::parse::{Context, Plan};
 
-use super::reads::{Block, Blocks};
 use super::inputs::Opened;
+use super::reads::{Block, Blocks};
 use super::turns::{Desk, Turns};
 
 /// Shapes of tails remembered at most.

@@ -3,6 +3,7 @@
 mod args;
 mod place;
 mod inputs;
+mod analyze;
 mod blocks;
 mod reads;
 mod turns;
@@ -63,6 +64,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
     let louder = i16::from(arguments.verbose) - i16::from(arguments.quiet);
     match arguments.command {
         Command::Watch(watch) => crate::daemon::watch(place::watch(watch, louder)?),
+        Command::Analyze(analyze) => analyze::run(&analyze, arguments.quiet > 0),
         Command::Templates(templates) => templates::run(&templates),
         Command::CheckConfig(check) => check_config::run(&check),
         Command::Explain(explain) => explain::run(&explain),

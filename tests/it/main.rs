@@ -3,6 +3,7 @@
 mod support;
 mod architecture;
 mod tidy;
+mod analyze;
 mod operating;
 mod watch;
 mod chaos;

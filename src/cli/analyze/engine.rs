@@ -1,0 +1,313 @@
+//! The pipeline on event time: chunks in, counts and rows out. Holds what one run adds up; reads nothing itself.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use std::time::Instant;
+
+use crate::model::{Fact, Fingerprint, Phase, Timestamp};
+use crate::pipeline::{Counters, Effects, Input, Marks, Pipeline, SecondLook, Settings};
+use crate::report::{InputSummary, Metrics, Series, Week};
+
+use super::chunk::Chunk;
+use super::collect::Collector;
+use super::rows::{Draft, Rows};
+
+/// Steps of the timeline, and of one template's.
+const STEPS: usize = 240;
+const TEMPLATE_STEPS: usize = 48;
+/// Hours of the heat map: two months.
+const HOURS: usize = 24 * 62;
+/// A chunk remembers its kinds by so many bits, so that the second pass looks only where it must.
+const KIND_BITS: u32 = 256;
+
+/// Columns of all tables together.
+const MAX_COLUMNS: usize = 1_000;
+
+/// One run under way.
+pub struct Engine {
+    pub pipeline: Pipeline,
+    pub collector: Collector,
+    pub metrics: Metrics,
+    pub inputs: Vec<InputSummary>,
+    pub timeline: Series,
+    pub hours: Series,
+    pub week: Week,
+    /// By the number of the kind.
+    pub kinds: Vec<KindStats>,
+    /// Verdicts, spend and the judge's state, for the store.
+    pub lasting: Vec<Fact>,
+    /// What makes the report incomplete.
+    pub problems: Vec<String>,
+    /// What does not: a broken quote, a state that cannot be written.
+    pub remarks: Vec<String>,
+    /// Incidents that spoke after the last line: their lines were passed over.
+    flagged: HashSet<Fingerprint>,
+    /// Columns of the tables so far.
+    columns: Vec<String>,
+    has_plain: bool,
+    /// Kinds of every chunk.
+    chunks: Vec<[u64; (KIND_BITS / 64) as usize]>,
+    /// Event time: of every stream, and the newest.
+    times: HashMap<Arc<str>, Timestamp>,
+    now: Timestamp,
+    began: Instant,
+}
+
+/// Lines of one kind.
+pub struct KindStats {
+    pub count: u64,
+    pub first: Timestamp,
+    pub last: Timestamp,
+    pub series: Series,
+}
+
+impl Engine {
+    pub fn new(pipeline: Pipeline, names: Vec<String>, zone: jiff::tz::TimeZone) -> anyhow::Result<Engine> {
+        let inputs = names.into_iter().map(|name| InputSummary { name, ..InputSummary::default() }).collect();
+        Ok(Engine {
+            pipeline,
+            collector: Collector::new()?,
+            metrics: Metrics::default(),
+            inputs,
+            timeline: Series::new(STEPS, 1),
+            hours: Series::new(HOURS, 3_600),
+            week: Week::new(zone),
+            kinds: Vec::new(),
+            lasting: Vec::new(),
+            problems: Vec::new(),
+            remarks: Vec::new(),
+            flagged: HashSet::new(),
+            columns: Vec::new(),
+            has_plain: false,
+            chunks: Vec::new(),
+            times: HashMap::new(),
+            now: Timestamp::EPOCH,
+            began: Instant::now(),
+        })
+    }
+
+    /// Lines that only teach what is normal.
+    pub fn learn(&mut self, mut chunk: Chunk) {
+        self.metrics.baseline_lines += chunk.block.spans.len() as u64;
+        chunk.block.phase = Phase::Learn;
+        // Nothing said while learning is about the lines that are analyzed.
+        self.lines(&chunk, &mut Effects::default());
+    }
+
+    /// The baseline is complete. What rules saw in it is not what was asked about.
+    pub fn learned(&mut self) {
+        let mut effects = Effects::default();
+        self.pipeline.handle(Input::Learned, self.now, &mut effects);
+        self.keep(&mut effects);
+        // What teaches is read again from the start.
+        self.times.clear();
+    }
+
+    /// Other settings from here on.
+    pub fn reload(&mut self, settings: Settings) {
+        self.pipeline.handle(Input::Reload(Box::new(settings)), self.now, &mut Effects::default());
+    }
+
+    /// Lines to be analyzed, of this input; `outside` lines were left out of them.
+    pub fn live(&mut self, chunk: &Chunk, input: usize, outside: u64) -> anyhow::Result<()> {
+        let before = self.pipeline.counters();
+        let mut effects = Effects { marks: Some(Box::new(Marks::default())), ..Effects::default() };
+        self.lines(chunk, &mut effects);
+        self.count(chunk, input, &effects, &before, outside);
+        match &chunk.table {
+            None => self.has_plain = true,
+            Some(table) => {
+                for name in table.columns.names.iter() {
+                    if self.columns.len() < MAX_COLUMNS && !self.columns.contains(name) {
+                        self.columns.push(name.clone());
+                    }
+                }
+            }
+        }
+        self.keep(&mut effects);
+        let number = self.chunks.len().saturating_sub(1) as u64;
+        self.collector.take(&mut effects, Some((chunk, number, input)))
+    }
+
+    /// Anything that is no line, at this time.
+    pub fn feed(&mut self, input: Input<'_>, now: Timestamp) -> anyhow::Result<Effects> {
+        let mut effects = Effects { marks: Some(Box::new(Marks::default())), ..Effects::default() };
+        self.pipeline.handle(input, now, &mut effects);
+        self.keep(&mut effects);
+        for told in effects.marks.iter().flat_map(|marks| &marks.told) {
+            self.flagged.insert(told.incident);
+        }
+        self.collector.take(&mut effects, None)?;
+        Ok(effects)
+    }
+
+    /// The end of the lines: what waits is said.
+    pub fn end_of_lines(&mut self) -> anyhow::Result<()> {
+        let mut effects = Effects { marks: Some(Box::default()), ..Effects::default() };
+        self.pipeline.end_of_input(self.now, &mut effects);
+        self.keep(&mut effects);
+        self.collector.take(&mut effects, None)
+    }
+
+    /// Must be asked after the first pass and the judge.
+    pub fn needs_second_pass(&self) -> bool {
+        self.collector.needs_second_pass(&self.flagged)
+    }
+
+    /// Which chunks hold a kind that the second pass wants.
+    pub fn wanted_chunks(&self) -> Vec<bool> {
+        let Some(kinds) = self.collector.wanted_kinds() else { return vec![true; self.chunks.len()] };
+        let mut wanted = [0u64; (KIND_BITS / 64) as usize];
+        for number in 0..u32::try_from(self.kinds.len()).unwrap_or(u32::MAX) {
+            let is_wanted = self.pipeline.kind(number).is_some_and(|view| kinds.contains(&view.id));
+            if let Some(word) = wanted.get_mut((number % KIND_BITS / 64) as usize).filter(|_| is_wanted) {
+                *word |= 1 << (number % 64);
+            }
+        }
+        self.chunks.iter().map(|kinds| kinds.iter().zip(&wanted).any(|(kinds, wanted)| kinds & wanted != 0)).collect()
+    }
+
+    /// One chunk of the second pass: its rows of the first pass from `first`, and those that are missing, into `rows`.
+    pub fn look_again(
+        &mut self,
+        look: &mut SecondLook,
+        chunk: &Chunk,
+        number: u64,
+        input: usize,
+        rows: &mut Rows,
+        first: &mut std::iter::Peekable<impl Iterator<Item = anyhow::Result<Draft>>>,
+    ) -> anyhow::Result<()> {
+        let mut found: Vec<Draft> = Vec::new();
+        let collector = &self.collector;
+        self.pipeline.look_again(look, &chunk.block, self.now, |offset, time, shown| {
+            let origin = &chunk.block.origin.name;
+            let Some(incident) = collector.incident_of(origin, offset, time, shown) else { return };
+            let Some(index) = chunk.index_of(offset) else { return };
+            found.push(Draft::new(chunk, number, input, index, time, shown, Some(incident)));
+        });
+        // Rows of the first pass stand; the second adds those that are missing, in the order of the lines.
+        let mut found = found.into_iter().peekable();
+        loop {
+            let known = first.next_if(|draft| draft.as_ref().map_or(true, |draft| draft.place.0 <= number));
+            let Some(known) = known.transpose()? else { break };
+            while let Some(new) = found.next_if(|new| new.place < known.place) {
+                rows.push(&new)?;
+            }
+            found.next_if(|new| new.place == known.place);
+            rows.push(&known)?;
+        }
+        for new in found {
+            rows.push(&new)?;
+        }
+        Ok(())
+    }
+
+    /// Something a reader of the report should know that leaves nothing out.
+    pub fn remark(&mut self, text: String) {
+        self.remarks.push(text);
+    }
+
+    /// The columns of all inputs: those of plain logs where there are any, then each table's own.
+    pub fn columns(&self) -> Vec<String> {
+        let plain = if self.has_plain || self.columns.is_empty() { &crate::report::PLAIN_COLUMNS[..] } else { &[] };
+        let mut names: Vec<String> = plain.iter().map(|name| (*name).to_owned()).collect();
+        for name in &self.columns {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+
+    /// One row of the report, at this time.
+    pub fn count_row(&mut self, time: Timestamp) {
+        self.timeline.add(time, 0, 1);
+        self.hours.add(time, 0, 1);
+        self.week.add(time, 0, 1);
+    }
+
+    /// Seconds since the run began.
+    pub fn elapsed(&self) -> f64 {
+        self.began.elapsed().as_secs_f64()
+    }
+
+    /// Each stream has its own time: they are read side by side.
+    fn lines(&mut self, chunk: &Chunk, effects: &mut Effects) {
+        let name = &chunk.block.origin.name;
+        let now = self.times.get(name).copied().unwrap_or(Timestamp::EPOCH);
+        self.pipeline.handle(Input::Lines(&chunk.block), now, effects);
+        self.times.insert(Arc::clone(name), effects.trace.now);
+        self.now = self.now.max(effects.trace.now);
+    }
+
+    fn count(&mut self, chunk: &Chunk, input: usize, effects: &Effects, before: &Counters, outside: u64) {
+        let after = self.pipeline.counters();
+        let metrics = &mut self.metrics;
+        metrics.total_chunks_processed += 1;
+        metrics.lines += chunk.block.spans.len() as u64 + outside;
+        metrics.lossy += after.lossy - before.lossy;
+        metrics.truncated += after.truncated - before.truncated;
+        let mut kinds = [0u64; (KIND_BITS / 64) as usize];
+        let lines = effects.marks.as_ref().map_or(&[][..], |marks| &marks.lines);
+        let mut about = self.inputs.get_mut(input);
+        for line in lines {
+            metrics.plain += u64::from(line.plain);
+            self.timeline.add(line.time, 1, 0);
+            self.hours.add(line.time, 1, 0);
+            self.week.add(line.time, 1, 0);
+            let kind = line.kind as usize;
+            while self.kinds.len() <= kind {
+                let (first, last) = (line.time, line.time);
+                self.kinds.push(KindStats { count: 0, first, last, series: Series::new(TEMPLATE_STEPS, 60) });
+            }
+            if let Some(stats) = self.kinds.get_mut(kind) {
+                if stats.count == 0 {
+                    (stats.first, stats.last) = (line.time, line.time);
+                }
+                stats.count += 1;
+                stats.first = stats.first.min(line.time);
+                stats.last = stats.last.max(line.time);
+                stats.series.add(line.time, 1, 0);
+            }
+            let bit = line.kind % KIND_BITS;
+            if let Some(word) = kinds.get_mut((bit / 64) as usize) {
+                *word |= 1 << (bit % 64);
+            }
+            if let Some(about) = &mut about {
+                about.first = Some(about.first.map_or(line.time, |first| first.min(line.time)));
+                about.last = Some(about.last.map_or(line.time, |last| last.max(line.time)));
+            }
+        }
+        self.chunks.push(kinds);
+        metrics.skipped += outside + (chunk.block.spans.len() - lines.len().min(chunk.block.spans.len())) as u64;
+        metrics.copies += after.twins - before.twins;
+        metrics.parsed = metrics.lines - metrics.plain - metrics.skipped;
+        if let Some(about) = about {
+            about.lines += chunk.block.spans.len() as u64 + outside;
+        }
+    }
+
+    /// What outlives the run: answers and their price. Everything else of an analysis stays out of the state.
+    fn keep(&mut self, effects: &mut Effects) {
+        for fact in &effects.facts {
+            let lasts = match fact {
+                Fact::Verdict(_) | Fact::Spend { .. } => true,
+                Fact::State { name, .. } => **name == *crate::judge::Judge::STATE,
+                Fact::Template(_)
+                | Fact::Kind(_)
+                | Fact::Question(_)
+                | Fact::QuestionClosed(_)
+                | Fact::Finding(_)
+                | Fact::Joined { .. }
+                | Fact::Incident(_)
+                | Fact::Outbox(_)
+                | Fact::Delivered { .. }
+                | Fact::DeadLetter { .. } => false,
+            };
+            if lasts {
+                self.lasting.push(fact.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! The end of a run: every row gets the last word of its incident and goes into the files; what is counted on the way becomes
+//! the report.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::model::inert::one_line;
+use crate::model::{Fingerprint, Incident, Level, Severity, TemplateId, Timestamp, clip};
+use crate::parse::Context;
+use crate::redact::Redactor;
+use crate::report::{
+    self, Bucket, Evidence, Heat, PLAIN_COLUMNS, Report, Row, SCHEMA_VERSION, Series, Template, Timeline, Week,
+    capitalized,
+};
+
+use super::collect::{Collected, Collector, Known, Nearby};
+use super::engine::Engine;
+use super::options::Options;
+use super::output::Files;
+use super::rows::{Draft, Rows};
+
+/// Templates a report lists, and steps of their sparklines.
+const TEMPLATES: usize = 1_000;
+const SPARKS: usize = 40;
+/// Days of the heat map shown one by one; beyond, the days of the week.
+const DAYS: usize = 31;
+
+/// What is left when the files are written.
+pub struct Finished {
+    pub report: Report,
+    /// The worst severity found.
+    pub worst: Option<Severity>,
+}
+
+/// Everything said about an incident's lines.
+struct Said {
+    incident: Incident,
+    rows: u64,
+}
+
+/// Writes all files.
+///
+/// # Errors
+/// When one of them cannot be written.
+pub fn finish(
+    mut engine: Engine,
+    second: Option<Rows>,
+    options: &Options,
+    context: &Context,
+    redactor: &Redactor,
+    no_model: Option<&str>,
+) -> anyhow::Result<Finished> {
+    let now = crate::driver::now();
+    let collector = std::mem::replace(&mut engine.collector, Collector::new()?);
+    let Collected { rows, incidents: known, nearby, not_listed } = collector.collected();
+    let mut rows = second.unwrap_or(rows);
+    let mut said = said_of(known, &mut engine);
+    let columns = engine.columns();
+    let mut files = Files::open(options, &columns)?;
+    let mut report = Report {
+        schema_version: SCHEMA_VERSION,
+        generated_by: concat!("logwren ", env!("CARGO_PKG_VERSION")).to_owned(),
+        generated_at: now,
+        time_zone: context.zone.iana_name().unwrap_or("local").to_owned(),
+        incidents_not_listed: not_listed,
+        ..Report::default()
+    };
+    let mut numbers: HashMap<(Arc<str>, u64), u64> = HashMap::new();
+    let mut by_template: HashMap<TemplateId, u64> = HashMap::new();
+    let wanted: std::collections::HashSet<(Arc<str>, u64)> = said
+        .values()
+        .flat_map(|said| said.incident.evidence.iter().map(|line| (Arc::clone(&line.origin), line.offset)))
+        .collect();
+    let mut drafts = rows.read()?;
+    while let Some(draft) = drafts.next()? {
+        let Some(about) = draft.incident.and_then(|id| said.get_mut(&id)) else { continue };
+        about.rows += 1;
+        let key = (Arc::clone(&draft.origin), draft.offset);
+        if wanted.contains(&key) {
+            numbers.insert(key, draft.line_number);
+        }
+        *by_template.entry(draft.template).or_default() += 1;
+        engine.count_row(draft.time);
+        let row = row_of(draft, &about.incident, context, now);
+        count(&mut report, &about.incident);
+        files.push(&row)?;
+    }
+    // What no single line shows has a row of its own.
+    let mut lineless: Vec<&mut Said> =
+        said.values_mut().filter(|said| said.rows == 0 && said.incident.severity >= Severity::Medium).collect();
+    lineless.sort_by_key(|said| (said.incident.last_seen, said.incident.id));
+    for about in lineless {
+        about.rows += 1;
+        engine.count_row(about.incident.last_seen);
+        count(&mut report, &about.incident);
+        files.push(&lineless_row(&about.incident, context, now))?;
+    }
+    let worst = said.values().map(|said| said.incident.severity).max();
+    report.complete = engine.problems.is_empty();
+    report.problems = engine.problems.iter().chain(&engine.remarks).map(|text| one_line(text)).collect();
+    report.judged_by =
+        no_model.map_or_else(|| options.config.llm.gemini.model.clone(), |why| format!("no model: {why}"));
+    report.incidents = incidents(said, &nearby, &numbers, redactor);
+    templates(&mut report, &mut engine, &by_template, redactor);
+    report.timeline = timeline(&engine.timeline);
+    report.heat = heat(&engine.hours, &engine.week, context);
+    report.inputs = std::mem::take(&mut engine.inputs);
+    report.processing_metrics = std::mem::take(&mut engine.metrics);
+    report.processing_metrics.questions = engine.pipeline.counters().questions;
+    report.processing_metrics.processing_time = (engine.elapsed() * 1e3).round() / 1e3;
+    report::fill_recommendations(&mut report);
+    files.finish(&report)?;
+    Ok(Finished { report, worst })
+}
+
+/// The incidents of the logs; what is about ourselves is a remark.
+fn said_of(known: HashMap<Fingerprint, Known>, engine: &mut Engine) -> HashMap<Fingerprint, Said> {
+    let (own, of_logs): (Vec<_>, Vec<_>) = known.into_iter().partition(|(_, known)| known.incident.about_self);
+    for (_, known) in own {
+        engine.remarks.push(format!("{}: {}", known.incident.title, known.incident.reason));
+    }
+    of_logs.into_iter().map(|(id, known)| (id, Said { incident: known.incident, rows: 0 })).collect()
+}
+
+fn count(report: &mut Report, incident: &Incident) {
+    report.total_anomalies += 1;
+    report.severity_distribution.add(incident.severity);
+    *report.anomaly_categories.entry(capitalized(incident.category.as_str())).or_default() += 1;
+}
+
+fn row_of(draft: Draft, incident: &Incident, context: &Context, now: Timestamp) -> Row {
+    let record = match &draft.columns {
+        Some(columns) => columns.iter().cloned().zip(draft.cells).collect(),
+        None => {
+            let source = if draft.program.is_empty() { draft.origin.to_string() } else { draft.program.to_string() };
+            let message = draft.cells.into_iter().next().unwrap_or_default();
+            plain_record([in_zone(draft.time, context), draft.level, message, source])
+        }
+    };
+    Row {
+        record,
+        line_number: Some(draft.line_number),
+        input: draft.origin.to_string(),
+        template_id: draft.template.to_string(),
+        ..about(incident, now)
+    }
+}
+
+fn lineless_row(incident: &Incident, context: &Context, now: Timestamp) -> Row {
+    let time = in_zone(incident.last_seen, context);
+    Row {
+        record: plain_record([time, String::new(), String::new(), incident.program.to_string()]),
+        template_id: incident.template.map_or_else(String::new, |id| id.to_string()),
+        ..about(incident, now)
+    }
+}
+
+/// What is said of the incident, without the line.
+fn about(incident: &Incident, now: Timestamp) -> Row {
+    let steps = incident.remediation.join("; ");
+    Row {
+        record: Vec::new(),
+        line_number: None,
+        input: String::new(),
+        anomaly_reason: format!("{}: {}", incident.title, incident.reason.replace('\n', "; ")),
+        remediation_steps: if steps.is_empty() {
+            "Look at the line and at what was logged around it".to_owned()
+        } else {
+            steps
+        },
+        detection_timestamp: now,
+        confidence_score: incident.confidence,
+        severity: incident.severity,
+        category: incident.category,
+        template_id: String::new(),
+        detector: incident.judged_by.to_string(),
+        incident: incident.id.to_string(),
+    }
+}
+
+fn plain_record(cells: [String; 4]) -> Vec<(String, String)> {
+    PLAIN_COLUMNS.iter().map(|name| (*name).to_owned()).zip(cells).collect()
+}
+
+/// RFC 3339 with the offset of the zone.
+fn in_zone(time: Timestamp, context: &Context) -> String {
+    let zoned = jiff::Timestamp::from(time).to_zoned(context.zone.clone());
+    zoned.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string()
+}
+
+fn incidents(
+    said: HashMap<Fingerprint, Said>,
+    nearby: &HashMap<(Arc<str>, u64), Nearby>,
+    numbers: &HashMap<(Arc<str>, u64), u64>,
+    redactor: &Redactor,
+) -> Vec<report::Incident> {
+    let clean = |text: &str| redactor.for_people(text).as_str().to_owned();
+    let mut said: Vec<Said> = said.into_values().collect();
+    said.sort_by(|one, other| {
+        let key = |said: &Said| (said.incident.severity, said.incident.count.max(said.rows));
+        key(other).cmp(&key(one)).then_with(|| one.incident.id.cmp(&other.incident.id))
+    });
+    said.into_iter()
+        .map(|Said { incident, rows }| report::Incident {
+            id: incident.id.to_string(),
+            severity: incident.severity,
+            category: incident.category,
+            confidence: incident.confidence,
+            host: incident.host.to_string(),
+            program: incident.program.to_string(),
+            title: clean(&incident.title),
+            reason: clean(&incident.reason),
+            remediation: incident.remediation.clone(),
+            judged_by: incident.judged_by.to_string(),
+            not_judged: incident.not_judged.clone(),
+            template_id: incident.template.map(|id| id.to_string()),
+            template: clean(&incident.template_text),
+            count: incident.count.max(rows),
+            rows,
+            first_seen: incident.first_seen,
+            last_seen: incident.last_seen,
+            evidence: incident
+                .evidence
+                .iter()
+                .map(|line| {
+                    let key = (Arc::clone(&line.origin), line.offset);
+                    let around = nearby.get(&key);
+                    let lines = |lines: Option<&Vec<String>>| {
+                        lines.map_or_else(Vec::new, |lines| lines.iter().map(|line| clean(line)).collect())
+                    };
+                    Evidence {
+                        time: line.time,
+                        host: line.host.to_string(),
+                        program: line.program.to_string(),
+                        level: line.level.to_string(),
+                        input: line.origin.to_string(),
+                        line_number: around
+                            .map(|around| around.line_number)
+                            .or_else(|| numbers.get(&key).copied())
+                            .unwrap_or(0),
+                        line: clean(&line.line),
+                        before: lines(around.map(|around| &around.before)),
+                        after: lines(around.map(|around| &around.after)),
+                    }
+                })
+                .collect(),
+        })
+        .collect()
+}
+
+/// One template over all its kinds.
+struct Sum {
+    text: String,
+    programs: Vec<String>,
+    level: Level,
+    count: u64,
+    first: Timestamp,
+    last: Timestamp,
+    sparkline: Vec<u64>,
+}
+
+fn templates(report: &mut Report, engine: &mut Engine, rows: &HashMap<TemplateId, u64>, redactor: &Redactor) {
+    let (from, to) = engine.timeline.covered().unwrap_or((0, 1));
+    let mut sums: BTreeMap<TemplateId, Sum> = BTreeMap::new();
+    for (number, stats) in engine.kinds.iter().enumerate().filter(|(_, stats)| stats.count > 0) {
+        let Some(view) = u32::try_from(number).ok().and_then(|number| engine.pipeline.kind(number)) else { continue };
+        let sum = sums.entry(view.kind.template).or_insert_with(|| Sum {
+            text: view.template.to_owned(),
+            programs: Vec::new(),
+            level: Level::Debug,
+            count: 0,
+            first: stats.first,
+            last: stats.last,
+            sparkline: vec![0; SPARKS],
+        });
+        sum.count += stats.count;
+        sum.level = sum.level.min(view.kind.level);
+        sum.first = sum.first.min(stats.first);
+        sum.last = sum.last.max(stats.last);
+        if sum.programs.len() < 5 && !sum.programs.iter().any(|program| **program == *view.kind.program) {
+            sum.programs.push(view.kind.program.to_string());
+        }
+        for (total, part) in sum.sparkline.iter_mut().zip(stats.series.parts(from, to, SPARKS)) {
+            *total += part;
+        }
+    }
+    let mut sums: Vec<(TemplateId, Sum)> = sums.into_iter().collect();
+    sums.sort_by_key(|(id, sum)| (std::cmp::Reverse(sum.count), *id));
+    let all = sums.len();
+    sums.truncate(TEMPLATES);
+    engine.metrics.templates = all as u64;
+    report.templates_not_listed = (all - sums.len()) as u64;
+    report.templates = sums
+        .into_iter()
+        .map(|(id, sum)| Template {
+            template_id: id.to_string(),
+            template: redactor.for_people(clip(&sum.text, 1_000)).as_str().to_owned(),
+            programs: sum.programs,
+            level: sum.level.to_string(),
+            count: sum.count,
+            anomalies: rows.get(&id).copied().unwrap_or(0),
+            first_seen: sum.first,
+            last_seen: sum.last,
+            sparkline: sum.sparkline,
+        })
+        .collect();
+}
+
+/// Every step of the span, those without lines too: a gap is seen as one.
+fn timeline(series: &Series) -> Timeline {
+    let step = series.step();
+    let Some((from, _)) = series.covered() else { return Timeline::default() };
+    let mut buckets: Vec<Bucket> = Vec::new();
+    let mut next = from;
+    for (start, lines, anomalies) in series.steps() {
+        while next < start.as_seconds() {
+            buckets.push(Bucket { start: Timestamp::from_seconds(next), lines: 0, anomalies: 0 });
+            next = next.saturating_add_unsigned(step);
+        }
+        buckets.push(Bucket { start, lines, anomalies });
+        next = start.as_seconds().saturating_add_unsigned(step);
+    }
+    Timeline { bucket_seconds: step, buckets }
+}
+
+/// Day by day, or by weekday where there are many days.
+fn heat(hours: &Series, week: &Week, context: &Context) -> Heat {
+    let mut days: BTreeMap<jiff::civil::Date, (Vec<u64>, Vec<u64>)> = BTreeMap::new();
+    // Steps that have grown beyond an hour know no hours of the day.
+    if hours.step() > 3_600 {
+        return week.heat();
+    }
+    for (time, lines, anomalies) in hours.steps() {
+        let at = jiff::Timestamp::from(time).to_zoned(context.zone.clone());
+        let (line_row, anomaly_row) = days.entry(at.date()).or_insert_with(|| (vec![0; 24], vec![0; 24]));
+        let hour = usize::try_from(at.hour()).unwrap_or(0);
+        if let (Some(line_cell), Some(anomaly_cell)) = (line_row.get_mut(hour), anomaly_row.get_mut(hour)) {
+            *line_cell += lines;
+            *anomaly_cell += anomalies;
+        }
+    }
+    if days.len() > DAYS {
+        return week.heat();
+    }
+    let mut heat = Heat::default();
+    for (day, (lines, anomalies)) in days {
+        heat.rows.push(day.to_string());
+        heat.lines.push(lines);
+        heat.anomalies.push(anomalies);
+    }
+    heat
+}

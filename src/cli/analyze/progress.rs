@@ -1,0 +1,116 @@
+//! How far the reading is, on a terminal only: a bar, lines a second, and how long it will still take.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::cli::inputs::Input;
+
+/// Drawn at most so often.
+const EVERY: Duration = Duration::from_millis(200);
+const WIDTH: usize = 24;
+
+/// One line on standard error, drawn again and again.
+pub struct Progress {
+    /// Bytes of all inputs; 0 when nobody knows.
+    total: u64,
+    on: bool,
+    began: Instant,
+    drawn: Cell<Option<Instant>>,
+}
+
+/// Bytes of every file as they are on disk now: what is written to it later is not part of this run.
+pub type Sizes = HashMap<PathBuf, u64>;
+
+pub fn sizes_of<'a>(inputs: impl Iterator<Item = &'a Input>) -> Sizes {
+    inputs
+        .filter_map(|input| match input {
+            Input::Stdin => None,
+            Input::File(path) => {
+                let about = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+                Some((path.clone(), about.len()))
+            }
+        })
+        .collect()
+}
+
+/// Bytes of all inputs; 0 when one of them does not say.
+pub fn total(inputs: &[Input], sizes: &Sizes) -> u64 {
+    let size = |input: &Input| match input {
+        Input::Stdin => None,
+        Input::File(path) => sizes.get(path),
+    };
+    inputs.iter().map(size).try_fold(0u64, |sum, size| Some(sum.saturating_add(*size?))).unwrap_or(0)
+}
+
+impl Progress {
+    pub fn new(total: u64, on: bool) -> Progress {
+        Progress { total, on, began: Instant::now(), drawn: Cell::new(None) }
+    }
+
+    /// So many bytes and lines are read.
+    pub fn at(&self, bytes: u64, lines: u64) {
+        if !self.on || self.drawn.get().is_some_and(|drawn| drawn.elapsed() < EVERY) {
+            return;
+        }
+        let text = bar(self.total, bytes, lines, self.began.elapsed().as_secs_f64());
+        self.draw(&text);
+    }
+
+    /// What happens instead of reading.
+    pub fn say(&self, what: &str) {
+        if self.on {
+            self.draw(what);
+        }
+    }
+
+    /// Takes the line away.
+    pub fn done(&self) {
+        if self.on && self.drawn.get().is_some() {
+            self.draw("");
+        }
+    }
+
+    fn draw(&self, text: &str) {
+        self.drawn.set(Some(Instant::now()));
+        let mut out = std::io::stderr().lock();
+        // A terminal that is gone needs no bar.
+        let _ = write!(out, "\r\x1b[2K{text}").and_then(|()| out.flush());
+    }
+}
+
+fn bar(total: u64, bytes: u64, lines: u64, seconds: f64) -> String {
+    let rate = lines as f64 / seconds.max(0.001);
+    let rate =
+        if rate >= 1e6 { format!("{:.1} M lines/s", rate / 1e6) } else { format!("{:.0} k lines/s", rate / 1e3) };
+    if total == 0 {
+        return format!("{lines} lines, {rate}");
+    }
+    let share = (bytes as f64 / total as f64).clamp(0.0, 1.0);
+    let full = (share * WIDTH as f64) as usize;
+    let left = if share > 0.01 { seconds / share * (1.0 - share) } else { 0.0 };
+    let left = if share > 0.01 { format!(", {} left", clock(left)) } else { String::new() };
+    format!("[{}{}] {:>3.0} %  {lines} lines, {rate}{left}", "#".repeat(full), "-".repeat(WIDTH - full), share * 100.0)
+}
+
+fn clock(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    if seconds < 60 { format!("{seconds} s") } else { format!("{}:{:02} min", seconds / 60, seconds % 60) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bar_says_rate_and_rest() {
+        assert_eq!(
+            bar(1_000, 250, 2_000_000, 1.0),
+            "[######------------------]  25 %  2000000 lines, 2.0 M lines/s, 3 s left"
+        );
+        assert_eq!(bar(0, 250, 5_000, 1.0), "5000 lines, 5 k lines/s");
+        assert!(bar(10, 1, 1, 600.0).ends_with("90:00 min left"));
+    }
+}
