@@ -84,6 +84,8 @@ impl Mining {
         each: impl FnMut(u64, TemplateId) -> io::Result<()> + Send,
     ) -> io::Result<()> {
         self.inputs += 1;
+        // How fine templates are is a matter of the input.
+        self.tails = Tails::new(MAX_TAILS, self.seed);
         let reference = opened.written.unwrap_or(now);
         let mut blocks = Blocks::new(opened.bytes);
         let mut plan = Plan::new(opened.medium, None);
