@@ -221,7 +221,12 @@ impl Open {
         let lines: u64 = self.counts.values().map(|(_, count)| count).sum();
         let all = (lines as f64).max(1.0);
         let share = |wanted: fn(Level) -> bool| {
-            self.counts.values().filter(|(level, _)| wanted(*level)).map(|(_, count)| *count as f64).sum::<f64>() / all
+            self.counts
+                .values()
+                .filter(|(level, _)| wanted(*level))
+                .map(|(_, count)| *count as f64)
+                .fold(0.0, |sum, count| sum + count)
+                / all
         };
         let entropy: f64 = self
             .counts
