@@ -113,6 +113,9 @@ pub const COMPONENTS: &[Component] = &[
     Component { role: "detector", name: scan::NAME, does: "a client that tries many different things and is refused" },
     Component { role: "detector", name: rate::NAME, does: "far more or far fewer lines than usual at this hour" },
     Component { role: "detector", name: errors::NAME, does: "a program that logs far more errors than usual" },
+    Component { role: "detector", name: slots::FEW, does: "a value never seen where only few values are used" },
+    Component { role: "detector", name: slots::NUMBERS, does: "a number far beyond all others in its place" },
+    Component { role: "detector", name: windows::NAME, does: "five minutes unlike the others, by an isolation forest" },
     Component { role: "detector", name: silence::NAME, does: "a recurring line that stopped" },
     Component { role: "detector", name: rare::NAME, does: "a kind of line that is seldom, or not seen for a month" },
     Component {
@@ -120,9 +123,6 @@ pub const COMPONENTS: &[Component] = &[
         name: sessions::NAME,
         does: "a session (block, request, job) that does not go like the others",
     },
-    Component { role: "detector", name: slots::FEW, does: "a value never seen where only few values are used" },
-    Component { role: "detector", name: slots::NUMBERS, does: "a number far beyond all others in its place" },
-    Component { role: "detector", name: windows::NAME, does: "five minutes unlike the others, by an isolation forest" },
 ];
 
 /// All detectors but the rules and the changes, which the panel holds itself.
