@@ -1,7 +1,11 @@
 //! The way out of a source: bounded, waiting when full, and watched. Knows nothing of files or journals.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +63,30 @@ impl Outlet {
             return Ok(());
         }
         self.send(FromSource::Event(event))
+    }
+
+    /// Waits no longer than `patience` for room; gives the message back when there was none.
+    ///
+    /// # Errors
+    /// [`Closed`] when the pipeline takes no more.
+    pub fn offer(&self, message: FromSource, patience: Duration) -> Result<Option<FromSource>, Closed> {
+        if self.stop.is_cancelled() {
+            return Err(Closed);
+        }
+        self.beat();
+        let message = match self.sender.try_send(message) {
+            Ok(()) => return Ok(None),
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(Closed),
+            Err(mpsc::error::TrySendError::Full(message)) => message,
+        };
+        self.pulse.waiting.store(true, Ordering::Relaxed);
+        let refused = match room(&self.sender, patience) {
+            Some(permit) => permit.map(|permit| permit.send(message)).map(|()| None),
+            None => Ok(Some(message)),
+        };
+        self.pulse.waiting.store(false, Ordering::Relaxed);
+        self.beat();
+        refused
     }
 
     /// Like [`Outlet::lines`], also while the daemon drains: for sources whose lines cannot be read again.
@@ -123,6 +151,29 @@ impl Outlet {
     }
 }
 
+/// Room for one message, waited for on a thread that has no runtime; `None` when `patience` has run out.
+fn room(sender: &mpsc::Sender<FromSource>, patience: Duration) -> Option<Result<mpsc::Permit<'_, FromSource>, Closed>> {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let end = Instant::now() + patience;
+    let mut permit = pin!(sender.reserve());
+    loop {
+        if let Poll::Ready(permit) = permit.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return Some(permit.map_err(|_| Closed));
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        thread::park_timeout(left);
+    }
+}
+
 impl Pulse {
     /// Grows while the source lives.
     pub fn beats(&self) -> u64 {
@@ -132,5 +183,29 @@ impl Pulse {
     /// The source waits for the pipeline.
     pub fn waiting(&self) -> bool {
         self.waiting.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SourceEvent;
+
+    #[test]
+    fn what_nobody_takes_comes_back() {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let outlet = Outlet::new(sender, CancellationToken::new());
+        let message = || FromSource::Event(SourceEvent::Ended { source: "x".into() });
+        let offer =
+            |patience_ms| outlet.offer(message(), Duration::from_millis(patience_ms)).map(|back| back.is_some());
+        assert_eq!(offer(0), Ok(false));
+        assert_eq!(offer(10), Ok(true));
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| offer(60_000));
+            assert!(receiver.blocking_recv().is_some());
+            assert_eq!(waits.join().expect("it waits"), Ok(false));
+        });
+        drop(receiver);
+        assert_eq!(offer(60_000), Err(Closed));
     }
 }

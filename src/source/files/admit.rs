@@ -16,6 +16,7 @@ use super::identity::{self, Checkpoints, FileId, HEAD_BYTES};
 use super::learn::LearnItem;
 use super::orphans::Orphan;
 use super::recognize::{Kind, Twin};
+use super::retire::keep;
 use super::tailer::{Pending, Tailer};
 use crate::source::ReadFrom;
 
@@ -382,16 +383,12 @@ impl Tailer {
 
     /// Makes where a generation stands durable although it has no lines to say it with.
     fn tell_later(&mut self, generation: &mut Generation, now: Now) {
-        let events = &mut self.events;
         // Into a queue, which takes everything.
-        let _ = generation.tell(now, &mut |message| {
-            events.push_back(message);
-            Ok(())
-        });
+        let _ = generation.tell(now, &mut keep(&mut self.events));
     }
 
     /// Ends the stream of an orphan that another file goes on with, durably.
-    fn close_stream(&mut self, orphan: &Orphan, now: Now) {
+    pub(super) fn close_stream(&mut self, orphan: &Orphan, now: Now) {
         let path = PathBuf::from(&orphan.place.path);
         let found = Found {
             path: path.clone(),

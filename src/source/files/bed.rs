@@ -33,6 +33,8 @@ pub struct Bed {
     pub keys: Vec<(StreamKey, u64)>,
     pub learned: Vec<String>,
     pub events: Vec<SourceEvent>,
+    /// The next messages are refused so long after the tick began.
+    pub refuse: Vec<Duration>,
 }
 
 impl Bed {
@@ -55,6 +57,7 @@ impl Bed {
             keys: Vec::new(),
             learned: Vec::new(),
             events: Vec::new(),
+            refuse: Vec::new(),
         }
     }
 
@@ -183,8 +186,13 @@ impl Bed {
         let Some(tailer) = &mut self.tailer else { return false };
         let (lines, keys, store, events) = (&mut self.lines, &mut self.keys, &mut self.store, &mut self.events);
         tailer.look(now, wake);
+        let mut refuse = std::mem::take(&mut self.refuse).into_iter();
         tailer
             .read(now, &mut |message| {
+                if let Some(after) = refuse.next() {
+                    let later = Now { steady: now.steady + after, ..now };
+                    return Ok(Some((message, later)));
+                }
                 match message {
                     FromSource::Lines(block) => {
                         assert_eq!(block.phase, Phase::Live);
@@ -199,7 +207,7 @@ impl Bed {
                     }
                     FromSource::Event(event) => events.push(event),
                 }
-                Ok(())
+                Ok(None)
             })
             .expect("always taken")
     }

@@ -164,6 +164,12 @@ pub struct Limits {
     pub twin_wait: Duration,
     /// How long the rest of a truncated or vanished file is looked for before it counts as a gap.
     pub orphan_wait: Duration,
+    /// How long a deleted file is held open while its lines are not taken: it keeps its room on the disk.
+    pub max_deleted_hold: Duration,
+    /// How long nobody need take lines before deleted files are let go of for want of room.
+    pub stalled: Duration,
+    /// Less free room than this, in percent of the disk, is want of room.
+    pub min_free_percent: u64,
 }
 
 impl Default for Limits {
@@ -180,6 +186,9 @@ impl Default for Limits {
             rotate_wait: Duration::from_secs(60),
             twin_wait: Duration::from_millis(1500),
             orphan_wait: Duration::from_secs(10),
+            max_deleted_hold: Duration::from_secs(3600),
+            stalled: Duration::from_secs(60),
+            min_free_percent: 5,
         }
     }
 }

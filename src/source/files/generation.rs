@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,9 @@ use super::orphans::Orphan;
 
 /// Where lines and events go. Fails when nobody takes them any more.
 pub type Sink<'a> = dyn FnMut(FromSource) -> Result<(), Closed> + 'a;
+
+/// Takes what is handed over. Gives it back, with the time it is by then, when nobody took it for long.
+pub type Taker<'a> = dyn FnMut(FromSource) -> Result<Option<(FromSource, Now)>, Closed> + 'a;
 
 /// The clocks, handed in: steady time since the start for waiting, wall time for what is written down.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +74,8 @@ pub struct Generation {
     pub round: u64,
     /// When it last gave bytes.
     pub last_read: Duration,
+    /// When it was first seen to have no name any more.
+    pub deleted: Option<Duration>,
     /// Size and modification time when it was last read.
     pub seen: (u64, i64),
     /// Size at the last look, as long as it only grew.
@@ -105,6 +111,7 @@ impl Generation {
             dirty: true,
             round: 0,
             last_read: Duration::ZERO,
+            deleted: None,
             seen: (0, 0),
             grown_to: 0,
             origin: Arc::new(origin),
@@ -344,7 +351,28 @@ impl Generation {
         };
         self.dirty |= (metadata.len(), modified_ns(&metadata)) != self.seen;
         self.grown_to = self.grown_to.max(metadata.len());
-        Some(std::os::unix::fs::MetadataExt::nlink(&metadata) > 0)
+        Some(metadata.nlink() > 0)
+    }
+
+    /// Nobody can tell us what is at its path.
+    pub fn is_hidden(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    }
+
+    /// Bytes from its place to its end, if it is open and has no name any more; notes when that was first seen.
+    pub fn unread_and_deleted(&mut self, now: Now) -> Option<u64> {
+        let Body::Plain(file) = &self.body else { return None };
+        let metadata = file.metadata().ok().filter(|metadata| metadata.nlink() == 0)?;
+        self.deleted.get_or_insert(now.steady);
+        Some(metadata.len().saturating_sub(self.offset)).filter(|unread| *unread > 0)
+    }
+
+    /// Whether less than `percent` of the disk it is on is free.
+    pub fn is_short_of_room(&self, percent: u64) -> bool {
+        let Body::Plain(file) = &self.body else { return false };
+        rustix::fs::fstatvfs(file).is_ok_and(|disk| {
+            disk.f_blocks > 0 && disk.f_bavail.saturating_mul(100) < disk.f_blocks.saturating_mul(percent)
+        })
     }
 
     /// Bytes that were there at the last look and have not been read.

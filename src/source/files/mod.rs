@@ -80,7 +80,7 @@ impl Files {
     }
 
     fn now(&self) -> Now {
-        Now { steady: self.started.elapsed(), wall: jiff::Timestamp::now().into() }
+        time(self.started)
     }
 
     /// The tail loop, until nobody takes the lines any more.
@@ -101,7 +101,11 @@ impl Files {
             }
             let after = self.now();
             self.tailer.took(looked, after.steady - now.steady, after, hints.complete());
-            let more = self.tailer.read(after, &mut |message| hand_over(outlet, message))?;
+            let (started, patience) = (self.started, self.limits.stalled);
+            let more = self.tailer.read(after, &mut |message| {
+                let refused = outlet.offer(message, patience)?;
+                Ok(refused.map(|message| (message, time(started))))
+            })?;
             if !more {
                 let earliest = now.steady + COALESCE;
                 let due = self.tailer.next_look().clamp(earliest, (now.steady + PULSE).max(earliest));
@@ -156,6 +160,10 @@ fn learn_all(items: Vec<LearnItem>, limits: &Limits, outlet: &Outlet, source: Ar
         }
     }
     let _ = outlet.event(SourceEvent::Learned { source });
+}
+
+fn time(started: Instant) -> Now {
+    Now { steady: started.elapsed(), wall: jiff::Timestamp::now().into() }
 }
 
 fn hand_over(outlet: &Outlet, message: FromSource) -> Result<(), Closed> {

@@ -218,6 +218,37 @@ fn a_directory_that_may_not_be_read_for_a_while() {
 }
 
 #[test]
+fn a_directory_that_is_closed_and_then_removed() {
+    let mut bed = Bed::new(&["sub/*.log"]);
+    bed.append("sub/app.log", "old\n");
+    bed.start();
+    bed.allow("sub", 0);
+    bed.pass(100_000);
+    bed.append("sub/app.log", "one\n");
+    bed.allow("sub", 0o755);
+    bed.remove("sub/app.log");
+    bed.then(&["one"]);
+    assert_eq!(bed.gaps(), []);
+}
+
+#[test]
+fn a_packed_file_that_may_not_be_read_for_a_while() {
+    let mut bed = Bed::new(&["sub/*.log"]);
+    bed.append("sub/app.log", "");
+    bed.start();
+    bed.append("sub/app.log", "one\n");
+    bed.stop();
+    bed.gzip("sub/app.log", "sub/app.log.1.gz");
+    bed.start();
+    // Found at the start, and not to be opened any more when it is to be read.
+    bed.allow("sub", 0);
+    bed.then(&[]);
+    bed.allow("sub", 0o755);
+    bed.then(&["one"]);
+    assert_eq!(bed.gaps(), []);
+}
+
+#[test]
 fn what_was_found_but_never_read_is_not_old_after_a_restart() {
     let mut bed = following();
     bed.append("empty.log", "");

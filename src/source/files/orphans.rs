@@ -93,6 +93,13 @@ impl Orphans {
         Some(orphan)
     }
 
+    /// Nobody waits for it any more; gives it as it then is.
+    pub fn settle(&mut self, number: u64) -> Option<Orphan> {
+        let orphan = self.all.get_mut(&number)?;
+        orphan.settled = true;
+        Some(orphan.clone())
+    }
+
     /// Those whose file may be `id`, the latest first.
     pub fn of_file(&self, id: FileId) -> impl Iterator<Item = (u64, &Orphan)> {
         self.listed(self.by_inode.get(&id.inode)).filter(move |(_, orphan)| orphan.id().is_same(&id))

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::symlink;
+use std::time::Duration;
 
 use super::bed::Bed;
 use super::tailer::Wake;
@@ -270,6 +271,47 @@ fn deleted_while_unread() {
     bed.pass(70_000);
     bed.expect(&["three (partial)"]);
     assert_eq!(bed.gaps(), []);
+}
+
+/// Two deleted files, of which one is read while nobody takes its lines: what becomes of the other.
+#[track_caller]
+fn check_deleted_hold(min_free_percent: u64, refuse: &[u64], expected: &[&str], lost: &[(&str, Option<u64>)]) {
+    let mut bed = bed(&["*.log"]);
+    bed.limits.min_free_percent = min_free_percent;
+    bed.append("a.log", "old\n");
+    bed.append("b.log", "old\n");
+    bed.start();
+    bed.append("a.log", "one\n");
+    bed.append("b.log", "two\nthree");
+    bed.remove("a.log");
+    bed.remove("b.log");
+    bed.refuse = refuse.iter().map(|minutes| Duration::from_secs(minutes * 60)).collect();
+    bed.pass(7_000);
+    bed.pass(200_000);
+    bed.expect(expected);
+    let gaps = bed.gaps();
+    let told: Vec<(&str, Option<u64>)> = gaps
+        .iter()
+        .map(|(reason, lost)| (reason.split_once("b.log was deleted ").map_or("another", |(_, why)| why), *lost))
+        .collect();
+    assert_eq!(told, lost);
+    // Said once, for good.
+    bed.stop();
+    bed.start();
+    bed.pass(60_000);
+    assert_eq!((bed.take(), bed.gaps().len()), (vec![], lost.len()));
+}
+
+#[test]
+fn deleted_files_are_let_go_of_when_their_lines_are_not_taken() {
+    let (kept, gone): (&[&str], &[&str]) = (&["one", "two", "three (partial)"], &["one"]);
+    check_deleted_hold(0, &[], kept, &[]);
+    check_deleted_hold(0, &[1, 58], kept, &[]);
+    check_deleted_hold(101, &[], kept, &[]);
+    let text = "61 minutes ago, while its lines were not taken: bytes 4 to 13 are lost";
+    check_deleted_hold(0, &[1, 30, 61], gone, &[(text, Some(9))]);
+    let text = "and its disk is nearly full, while its lines were not taken: bytes 4 to 13 are lost";
+    check_deleted_hold(101, &[1], gone, &[(text, Some(9))]);
 }
 
 #[test]

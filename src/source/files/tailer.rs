@@ -15,10 +15,11 @@ use crate::model::{Medium, Origin, Position, SourceEvent, Timestamp};
 use super::super::{Closed, FromSource};
 use super::config::{FilesConfig, Limits};
 use super::find::{Finder, Found, Group};
-use super::generation::{Generation, Life, Now, Sink};
+use super::generation::{Generation, Life, Now, Taker};
 use super::identity::FileId;
 use super::learn::LearnItem;
 use super::orphans::Orphans;
+use super::retire::keep;
 use super::table::Table;
 use super::turn::Turn;
 use super::{names, unreadable};
@@ -211,11 +212,12 @@ impl Tailer {
     ///
     /// # Errors
     /// [`Closed`] when nobody takes the lines; the tailer is then to be dropped.
-    pub fn read(&mut self, now: Now, sink: &mut Sink<'_>) -> Result<bool, Closed> {
-        self.tell_events(sink)?;
-        let more = self.read_dirty(now, sink)?;
-        self.seal(now, sink)?;
-        self.tell_events(sink)?;
+    pub fn read(&mut self, now: Now, taker: &mut Taker<'_>) -> Result<bool, Closed> {
+        self.hand_over(taker)?;
+        let more = self.read_dirty(now, taker)?;
+        self.seal(now)?;
+        self.let_go(now, false);
+        self.hand_over(taker)?;
         Ok(more)
     }
 
@@ -388,6 +390,9 @@ impl Tailer {
             }
             match generation.look() {
                 Some(linked) => {
+                    if !linked {
+                        generation.deleted.get_or_insert(now.steady);
+                    }
                     if !linked && generation.life == Life::Active {
                         generation.life = Life::Rotated { since: now.steady };
                         moved = true;
@@ -413,7 +418,7 @@ impl Tailer {
     }
 
     /// Reads what is dirty, older generations of a log before younger ones.
-    fn read_dirty(&mut self, now: Now, sink: &mut Sink<'_>) -> Result<bool, Closed> {
+    fn read_dirty(&mut self, now: Now, taker: &mut Taker<'_>) -> Result<bool, Closed> {
         let mut dirty: Vec<(u64, u64)> = self
             .table
             .iter()
@@ -443,7 +448,7 @@ impl Tailer {
                 continue;
             }
             let Some(generation) = self.table.get_mut(number) else { continue };
-            let turn = generation.read(now, &self.limits, &mut buffer, sink)?;
+            let turn = generation.read(now, &self.limits, &mut buffer, &mut keep(&mut self.events))?;
             let (path, group) = (generation.path.clone(), generation.group.clone());
             match turn {
                 Turn::Drained => {}
@@ -463,9 +468,12 @@ impl Tailer {
                 Turn::Finished => {
                     generation.life = Life::Sealed { since: now.steady };
                     generation.close();
-                    generation.tell(now, sink)?;
+                    generation.tell(now, &mut keep(&mut self.events))?;
                 }
-                Turn::Failed(error) if generation.packed => self.damaged(number, &error, now, sink)?,
+                // What the system says (no permission, no descriptor left) says nothing of what is in it.
+                Turn::Failed(error) if generation.packed && error.raw_os_error().is_none() => {
+                    self.damaged(number, &error, now)?;
+                }
                 Turn::Failed(error) => {
                     // Tried again by the next look: this is no size a file has.
                     generation.seen = (u64::MAX, 0);
@@ -476,14 +484,20 @@ impl Tailer {
             if !self.unreadable.is_empty() {
                 self.can_read(&path);
             }
+            // Before the next file: no more than one turn is ever kept.
+            self.hand_over(taker)?;
         }
         self.buffer = buffer;
         Ok(more)
     }
 
-    fn tell_events(&mut self, sink: &mut Sink<'_>) -> Result<(), Closed> {
-        while let Some(event) = self.events.pop_front() {
-            sink(event)?;
+    /// Hands over what was kept. While nobody takes it, deleted files may have to go.
+    fn hand_over(&mut self, taker: &mut Taker<'_>) -> Result<(), Closed> {
+        while let Some(message) = self.events.pop_front() {
+            if let Some((message, now)) = taker(message)? {
+                self.events.push_front(message);
+                self.let_go(now, true);
+            }
         }
         Ok(())
     }
