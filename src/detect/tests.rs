@@ -171,6 +171,51 @@ fn five_failures_are_one_incident_that_goes_on() {
 }
 
 #[test]
+fn what_was_already_there_keeps_no_live_line_quiet() {
+    let mut host = Host::with(CRASH);
+    host.phase = Phase::Learn;
+    assert!(matches!(&*host.say("kernel: app crashed"), [finding] if finding.learning));
+    assert!(matches!(&*host.say("kernel: app crashed"), [finding] if finding.learning));
+    assert_eq!(host.say("kernel: app crashed"), []);
+    let mut host = host.restarted(CRASH);
+    host.phase = Phase::Live;
+    let found = host.say("kernel: app crashed");
+    let told: Vec<(bool, u64)> = found.iter().map(|finding| (finding.learning, finding.count)).collect();
+    assert_eq!(told, [(true, 1), (false, 1)], "what waited belongs to the baseline");
+
+    let mut host = Host::with(BRUTE_FORCE);
+    host.phase = Phase::Learn;
+    assert_eq!((0..7).flat_map(|_| host.say(&failed("192.0.2.1"))).count(), 1);
+    host.phase = Phase::Live;
+    let found: Vec<Finding> = (0..5).flat_map(|_| host.say(&failed("192.0.2.1"))).collect();
+    let told: Vec<(bool, u64)> = found.iter().map(|finding| (finding.learning, finding.count)).collect();
+    assert_eq!(told, [(true, 2), (false, 5)]);
+}
+
+/// Findings of 20 addresses that fail five times each: by group, how many lines.
+fn failures_of_many(rules: &str) -> Vec<(String, u64)> {
+    let mut host = Host::with(rules);
+    let mut groups: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
+    for address in 1..=20 {
+        for _ in 0..5 {
+            for finding in host.say(&failed(&format!("192.0.2.{address}"))) {
+                *groups.entry(finding.group).or_default() += finding.count;
+            }
+        }
+    }
+    groups.into_iter().collect()
+}
+
+#[test]
+fn many_incidents_of_a_rule_at_once_are_told_together() {
+    let groups = failures_of_many(BRUTE_FORCE);
+    assert_eq!(groups.len(), 6, "{groups:?}");
+    assert_eq!(groups.last(), Some(&("many".to_owned(), 75)));
+    let critical = failures_of_many(&BRUTE_FORCE.replace(r#"severity = "high""#, r#"severity = "critical""#));
+    assert_eq!(critical.len(), 20, "nobody may miss a critical one");
+}
+
+#[test]
 fn a_restart_keeps_what_was_counted() {
     let mut host = Host::with(BRUTE_FORCE);
     for _ in 0..4 {

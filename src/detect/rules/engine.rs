@@ -117,7 +117,7 @@ impl RuleDetector {
                         judged_by: JudgedBy::Rule(Arc::clone(&rule.name)),
                         host: Arc::clone(seen.host),
                         program: Arc::clone(&seen.kind.program),
-                        group: key.key.to_string(),
+                        group: series.group(rule, &key, seen.time).to_owned(),
                         origin: Arc::clone(seen.origin),
                         offset: seen.offset,
                     });
@@ -126,7 +126,7 @@ impl RuleDetector {
                     let claim = claim(rule, severity, seen, captures.as_ref(), report, total);
                     wording::finding(seen, report, claim)
                 };
-                series.hit(rule, key, seen.evidence(), self.repeat.0, make, out)
+                series.hit(rule, key, seen.evidence(), seen.phase, self.repeat.0, make, out)
             }
         }
     }

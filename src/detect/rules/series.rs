@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::spec::Rule;
 use super::window::Window;
 use crate::detect::recent::Recent;
-use crate::detect::repeat::{Repeat, Report};
-use crate::model::{Evidence, Finding, Timestamp};
+use crate::detect::repeat::{Repeat, Report, apart};
+use crate::model::{Evidence, Finding, Period, Phase, Severity, Timestamp};
 
 /// Most keys of a rule.
 const MAX_KEYS: usize = 10_000;
@@ -21,12 +21,22 @@ const MAX_TIMES: usize = 65_536;
 const MAX_SAVED_KEYS: usize = 512;
 /// Lines remembered as evidence while they are counted, over all keys.
 const TRAIL: usize = 32;
+/// Incidents of one rule and host that begin within [`CROWD_WITHIN`] and are told one by one; further ones are one
+/// together, so that a thousand addresses are no thousand messages. Critical ones are always told.
+const ALONE: usize = 5;
+const CROWD_WITHIN: Duration = Duration::from_secs(3_600);
+/// Hosts whose beginnings are remembered.
+const MAX_HOSTS: usize = 1_024;
+/// The group of the incidents told together.
+pub const CROWD: &str = "many";
 
 #[derive(Debug)]
 pub struct Series {
     counters: Recent<Key, Counter>,
     /// The last lines counted, for the evidence of a rule that needs several.
     trail: VecDeque<(Key, Evidence)>,
+    /// When the last [`ALONE`] live incidents with a key began, by host. A restart forgets it.
+    begun: Recent<Arc<str>, VecDeque<Timestamp>>,
     /// No counted line is due before this.
     due: Option<Timestamp>,
     changed: bool,
@@ -46,6 +56,10 @@ struct Counter {
     repeat: Option<Repeat>,
     /// The last finding without its evidence, to say the lines that came after it.
     said: Option<Box<Finding>>,
+    /// The incident began in lines that were already there: a live line is another one.
+    taught: bool,
+    /// The incident is told together with others.
+    crowded: bool,
 }
 
 /// One counter as the state file keeps it. Times are microseconds since the epoch.
@@ -61,13 +75,23 @@ pub struct SavedCounter {
     repeat: Option<Repeat>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     said: Option<Box<Finding>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    taught: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    crowded: bool,
 }
 
 impl Series {
     pub fn new(rule: &Rule) -> Series {
         let times = rule.count as usize + rule.after.as_ref().map_or(0, |after| after.count as usize);
         let keys = MAX_KEYS.min(MAX_TIMES / times.max(1));
-        Series { counters: Recent::new(keys), trail: VecDeque::new(), due: None, changed: false }
+        Series {
+            counters: Recent::new(keys),
+            trail: VecDeque::new(),
+            begun: Recent::new(MAX_HOSTS),
+            due: None,
+            changed: false,
+        }
     }
 
     /// One line that `after` counts.
@@ -80,11 +104,13 @@ impl Series {
 
     /// One line the rule counts, and the finding it completes. `make` words it: of how many lines it speaks, and of how
     /// many in all. What an earlier burst left unsaid goes to `out`.
+    #[expect(clippy::too_many_arguments, reason = "one call site; a struct would only rename them")]
     pub fn hit(
         &mut self,
         rule: &Rule,
         key: Key,
         evidence: Evidence,
+        phase: Phase,
         period: Duration,
         make: impl FnOnce(Report, Report) -> Finding,
         out: &mut Vec<Finding>,
@@ -97,12 +123,17 @@ impl Series {
         {
             return None;
         }
-        if rule.count > 1 && counter.repeat.as_ref().is_some_and(|repeat| repeat.over(at, within(rule))) {
+        // What went on before anybody watched must not keep the lines of now from being told.
+        let is_news = counter.taught && phase == Phase::Live;
+        let is_over = |pause: Duration| counter.repeat.as_ref().is_some_and(|repeat| repeat.over(at, pause));
+        let is_another = rule.count > 1 && is_over(within(rule)) || counter.crowded && is_over(CROWD_WITHIN);
+        if is_news || is_another {
             out.extend(counter.leftover(at));
             counter.repeat = None;
+            counter.taught = false;
             counter.hits.clear();
         }
-        let finding = match &mut counter.repeat {
+        let mut finding = match &mut counter.repeat {
             Some(repeat) => {
                 let Some(report) = repeat.line(at, period) else {
                     self.due = earlier(self.due, repeat.due(period));
@@ -115,11 +146,20 @@ impl Series {
                 let report = counter.hits.push(at, rule.count, within(rule))?;
                 counter.repeat = Some(Repeat::new(report));
                 counter.before.clear();
+                counter.taught = phase == Phase::Learn;
+                counter.crowded = phase == Phase::Live && rule.severity < Some(Severity::Critical) && {
+                    let crowded = is_crowded(&self.begun, &key, at);
+                    begin(&mut self.begun, &key, at);
+                    crowded
+                };
                 let mut finding = make(report, report);
                 gather(&mut self.trail, &key, &mut finding);
                 finding
             }
         };
+        if counter.crowded {
+            crowd(&mut finding);
+        }
         counter.said = Some(Box::new(without_evidence(&finding)));
         Some(finding)
     }
@@ -143,6 +183,16 @@ impl Series {
         // Hash order must not show: results do not depend on the run.
         findings.sort_by(|one, other| (one.first_seen, &one.group).cmp(&(other.first_seen, &other.group)));
         out.append(&mut findings);
+    }
+
+    /// The group of the incident that a line of this key is part of.
+    pub fn group<'a>(&self, rule: &Rule, key: &'a Key, at: Timestamp) -> &'a str {
+        let counter = self.counters.peek(key).filter(|counter| counter.repeat.is_some());
+        let crowded = match counter {
+            Some(counter) => counter.crowded,
+            None => rule.severity < Some(Severity::Critical) && is_crowded(&self.begun, key, at),
+        };
+        if crowded { CROWD } else { &key.key }
     }
 
     /// How many lines of a key are counted just now.
@@ -178,6 +228,8 @@ impl Series {
                 before: micros(&counter.before),
                 repeat: counter.repeat.clone(),
                 said: counter.repeat.as_ref().filter(|repeat| repeat.is_waiting()).and(counter.said.clone()),
+                taught: counter.taught,
+                crowded: counter.crowded,
             })
             .collect()
     }
@@ -192,6 +244,8 @@ impl Series {
                 before: window(saved.before),
                 repeat: saved.repeat,
                 said: saved.said,
+                taught: saved.taught,
+                crowded: saved.crowded,
             };
         }
     }
@@ -212,6 +266,30 @@ impl Counter {
         let repeat = self.repeat.as_ref().map(Repeat::last_line);
         self.hits.last().max(self.before.last()).max(repeat)
     }
+}
+
+/// So many incidents began lately that one more is told together with others.
+fn is_crowded(begun: &Recent<Arc<str>, VecDeque<Timestamp>>, key: &Key, at: Timestamp) -> bool {
+    let times = begun.peek(&key.host).filter(|times| times.len() >= ALONE);
+    !key.key.is_empty() && times.and_then(VecDeque::front).is_some_and(|oldest| apart(at, *oldest) <= CROWD_WITHIN)
+}
+
+fn begin(begun: &mut Recent<Arc<str>, VecDeque<Timestamp>>, key: &Key, at: Timestamp) {
+    if key.key.is_empty() {
+        return;
+    }
+    let times = begun.entry(Arc::clone(&key.host), VecDeque::new);
+    if times.len() >= ALONE {
+        times.pop_front();
+    }
+    times.push_back(at);
+}
+
+fn crowd(finding: &mut Finding) {
+    CROWD.clone_into(&mut finding.group);
+    finding.title.push_str(": many at once");
+    let within = Period(CROWD_WITHIN);
+    finding.reason = format!("{}; at least {ALONE} more such incidents began within {within}", finding.reason);
 }
 
 fn within(rule: &Rule) -> Duration {
