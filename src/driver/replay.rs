@@ -181,7 +181,10 @@ impl Replay {
     fn step(&mut self, out: Effects) -> Step {
         for fact in out.facts {
             if let Fact::Incident(incident) = fact {
-                self.incidents.insert(incident.id, *incident);
+                // One that triage forgot may come again milder: what it was at its worst is what was told.
+                let worst = self.incidents.get(&incident.id).map_or(incident.severity, |known| known.severity);
+                let severity = worst.max(incident.severity);
+                self.incidents.insert(incident.id, Incident { severity, ..*incident });
             }
         }
         Step {
