@@ -48,8 +48,29 @@ pub enum Command {
     /// Reads the inputs one after the other as if they came in live, on the time of their lines. A line counts as flagged
     /// when its incident is of medium severity or worse (--at).
     Eval(Eval),
+    /// Show what would have alerted on old logs, and what a new config would change
+    ///
+    /// Reads the inputs as if they came in live, on the time of their lines: once with the config of the service, and once
+    /// with --config when it is given. Shows which incidents are new, gone or of another severity. Asks no model.
+    Backtest(Backtest),
     /// Look at incidents, also while the daemon runs
     Incidents(Incidents),
+    /// Say that an incident or a kind of line is ordinary: nobody is told of it, and no model is asked
+    ///
+    /// Holds for exactly what was known when it was said: another kind of line, rule, address or host, a worse severity, or
+    /// more than three times the lines of its busiest hour is told again.
+    Normal(Answer),
+    /// Say that a kind of line is a failure: each of its lines is an incident from now on
+    Anomalous(Answer),
+    /// Tell nobody of an incident, kind or template for a while
+    ///
+    /// Ends by itself when the time is over, the severity rises, an hour has more than three times the lines of the busiest
+    /// one until then, or the template comes to take other lines; and it never covers another failure.
+    Mute(Mute),
+    /// Take back `normal`, `anomalous` or `mute`
+    Unmute(Answer),
+    /// List what was said with `normal`, `anomalous` and `mute` and still holds
+    Mutes(Mutes),
     /// Send a test alert through one notifier or all
     TestAlert(TestAlert),
     /// List sources, formats, detectors, backends and notifiers
@@ -255,6 +276,34 @@ pub struct Eval {
 }
 
 #[derive(Args, Debug)]
+pub struct Backtest {
+    /// Files, directories or patterns
+    #[arg(value_name = "INPUT", required = true)]
+    pub inputs: Vec<String>,
+
+    /// So much before the newest line is tested, as 30d; what is older only teaches. When left out, or when nothing is
+    /// older, the first tenth teaches
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<crate::model::Period>,
+
+    /// The new config
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// The config to compare with, instead of the one of the service (or the defaults where there is none)
+    #[arg(long, value_name = "FILE")]
+    pub against: Option<PathBuf>,
+
+    /// Lowest severity of an incident that counts as an alert
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value = "medium")]
+    pub at: SeverityName,
+
+    /// JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
 pub struct Incidents {
     #[command(subcommand)]
     pub what: Option<IncidentsWhat>,
@@ -279,6 +328,47 @@ pub enum IncidentsWhat {
         /// Its id, or the first digits of it
         id: String,
     },
+}
+
+#[derive(Args, Debug)]
+pub struct Answer {
+    /// Id of an incident, kind or template, or its first digits (at least 4)
+    pub id: String,
+
+    /// Only on this host, `*` for every one; where it was seen when left out
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
+
+    /// Why, for whoever reads `logwren mutes`
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args, Debug)]
+pub struct Mute {
+    #[command(flatten)]
+    pub what: Answer,
+
+    /// How long, as 30m, 12h or 7d; 7d when left out
+    #[arg(long = "for", value_name = "TIME")]
+    pub length: Option<crate::model::Period>,
+
+    /// Until an hour has more lines than the busiest one until now (10 at least); without --for, however long that is
+    #[arg(long)]
+    pub until_worse: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Mutes {
+    /// JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub place: Place,
 }
 
 #[derive(Args, Debug)]

@@ -46,8 +46,20 @@ pub fn run(explain: &Explain) -> anyhow::Result<u8> {
 }
 
 fn show(out: &mut impl Write, explanation: &Explanation<'_>, how: Option<&str>) -> std::io::Result<()> {
-    let Explanation { header, plan, masked, template, kind, known, views, verdict, for_model, for_people } =
-        explanation;
+    let Explanation {
+        header,
+        plan,
+        masked,
+        template,
+        kind,
+        known,
+        views,
+        verdict,
+        answers,
+        incident,
+        for_model,
+        for_people,
+    } = explanation;
     let mut say = |label: &str, text: &str| writeln!(out, "{label:<10} {}", one_line(text));
     say("format", header.format)?;
     if let (Some(plan), Some(how)) = (plan, how) {
@@ -95,6 +107,18 @@ fn show(out: &mut impl Write, explanation: &Explanation<'_>, how: Option<&str>) 
             ),
         )?,
         None => say("verdict", "none yet")?,
+    }
+    if let Some(incident) = incident {
+        say(
+            "incident",
+            &format!("{} ({}, {}): {}", incident.id, incident.severity, incident.state.as_str(), incident.title),
+        )?;
+    }
+    for answer in answers {
+        let until = answer.until.map_or_else(|| "without an end by time".to_owned(), |until| format!("until {until}"));
+        let (word, noun, id) = (answer.word.as_str(), answer.about.noun(), answer.about.id());
+        let host = answer.host.as_deref().unwrap_or("every host");
+        say("answer", &format!("{word} {noun} {id} on {host} {until}, said by {}: {}", answer.by, answer.reason))?;
     }
     say("to model", for_model)?;
     say("to people", for_people)

@@ -15,7 +15,9 @@ mod templates;
 mod check_config;
 mod explain;
 mod eval;
+mod backtest;
 mod incidents;
+mod answer;
 mod test_alert;
 mod components;
 
@@ -26,6 +28,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::config::Mistakes;
 use crate::exit;
+use crate::model::Word;
 
 pub use args::{Arguments, Command};
 
@@ -69,7 +72,13 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::CheckConfig(check) => check_config::run(&check),
         Command::Explain(explain) => explain::run(&explain),
         Command::Eval(eval) => eval::run(&eval),
+        Command::Backtest(backtest) => backtest::run(&backtest),
         Command::Incidents(incidents) => incidents::run(incidents),
+        Command::Normal(what) => answer::judge(Word::Normal, what),
+        Command::Anomalous(what) => answer::judge(Word::Anomalous, what),
+        Command::Mute(what) => answer::mute(what),
+        Command::Unmute(what) => answer::judge(Word::Unmute, what),
+        Command::Mutes(mutes) => answer::list(&mutes),
         Command::TestAlert(test) => test_alert::run(&test),
         Command::Components => components::run(),
         Command::Completions { shell } => {

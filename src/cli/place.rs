@@ -9,7 +9,7 @@ use crate::exit::UsageError;
 use super::args::{Place, Watch};
 
 /// What the unit and the packages use.
-const SERVICE_CONFIG: &str = "/etc/logwren/logwren.toml";
+pub const SERVICE_CONFIG: &str = "/etc/logwren/logwren.toml";
 
 /// Checked options of `watch`.
 pub fn watch(watch: Watch, louder: i16) -> anyhow::Result<daemon::Options> {

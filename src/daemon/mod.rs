@@ -1,6 +1,7 @@
 //! How does the service live: start, watch, reload, stop? *Not here:* argument parsing (cli), the loop (driver).
 
 mod assemble;
+mod control;
 mod notices;
 mod report;
 mod signals;
@@ -19,6 +20,7 @@ use crate::driver::{Control, Driver, Reload};
 use crate::{exit, telemetry, web};
 
 pub use assemble::{host_name, redactor, settings};
+pub use control::{NAME as CONTROL_SOCKET, at_short_path};
 use signals::{Wish, Wishes};
 
 /// What `watch` was asked for, already checked.
@@ -61,8 +63,13 @@ async fn serve(options: Options) -> anyhow::Result<u8> {
         notices::say(line);
     }
     let driver = Driver::start(assembled.parts).context("cannot start watching")?;
-    systemd::ready();
     let (control, told) = mpsc::channel(4);
+    match control::open(&options.config.state_dir) {
+        Ok(door) => drop(tokio::spawn(control::serve(door, control.clone()))),
+        // Watching goes on; only commands that write need it.
+        Err(error) => tracing::warn!(%error, "no control socket: `logwren mute` and the like only work while stopped"),
+    }
+    systemd::ready();
     let vitals = driver.vitals();
     if let Some(limit) = systemd::watchdog_limit() {
         tokio::spawn(watchdog::run(Arc::clone(&vitals), limit));

@@ -41,6 +41,10 @@ pub fn notice(notice: &Notice) {
             );
         }
         Notice::Judge { trouble } => tracing::warn!("the model cannot be asked: {trouble}; local detection goes on"),
+        Notice::AnswerOver { word, about, why } => {
+            let (word, noun, id) = (word.as_str(), about.noun(), about.id());
+            tracing::info!(id, "`{word}` of {noun} {id} holds no more: {why}");
+        }
         Notice::DeadLetter { alert, notifier, error } => {
             tracing::error!(alert = &**alert, notifier = &**notifier, "gave up alert {alert} to {notifier}: {error}");
         }

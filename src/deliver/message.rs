@@ -163,6 +163,8 @@ impl Message {
         let mut text = match self.judge {
             Judge::Rule => format!("seen by rule {name}"),
             Judge::Detector => format!("seen by numbers ({name})"),
+            // Not a model: what `logwren anomalous` said.
+            Judge::Model if name == "operator" => "judged by a person".to_owned(),
             Judge::Model => format!("judged by model {name}"),
         };
         let why_not = one_line(self.not_judged.as_str());

@@ -64,6 +64,8 @@ impl Newest {
             | Fact::Outbox(_)
             | Fact::Delivered { .. }
             | Fact::DeadLetter { .. }
+            | Fact::Answer(_)
+            | Fact::AnswerOver(_)
             | Fact::Spend { .. } => return Some(fact),
         }
         None
@@ -109,7 +111,7 @@ impl Pending {
         }
         self.since.get_or_insert_with(Instant::now);
         self.bytes += bytes;
-        let Effects { facts, positions, judge, deliver, notices: _, urgent, trace: _, marks: _ } = effects;
+        let Effects { facts, positions, judge, deliver, notices: _, urgent, trace: _, marks: _, reply: _ } = effects;
         for fact in facts {
             self.effects.facts.extend(self.newest.keep(fact));
         }

@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::deliver::Deliverers;
 use crate::llm::Client;
-use crate::model::{Alert, Delivery, Judged, Phase, Position, SourceCounts, SourceEvent, Timestamp};
+use crate::model::{Alert, Delivery, Judged, Phase, Position, Reply, Said, SourceCounts, SourceEvent, Timestamp};
 use crate::pipeline::{Counters, Effects, Input, Notice, Pipeline, Settings};
 use crate::source::{FromSource, Joiner, Source};
 use crate::store::Store;
@@ -65,6 +65,11 @@ pub enum Control {
     Reload(Box<Reload>),
     /// Commit, deliver what can be delivered within the grace period, return.
     Drain,
+    /// A person says something; the reply comes when it is durable.
+    Answer {
+        said: Box<Said>,
+        reply: oneshot::Sender<Reply>,
+    },
     /// Say how every source is.
     Report(oneshot::Sender<Report>),
 }
@@ -182,6 +187,8 @@ pub struct Driver {
     notices: Box<dyn FnMut(&Notice) + Send>,
     clock: Clock,
     prune_at: Instant,
+    /// Replies that wait until what they say is durable.
+    replies: Vec<(oneshot::Sender<Reply>, Reply)>,
 }
 
 impl Driver {
@@ -229,6 +236,7 @@ impl Driver {
             notices,
             clock: Clock::new(now(), Instant::now()),
             prune_at: Instant::now() + FIRST_PRUNE,
+            replies: Vec::new(),
         })
     }
 
@@ -260,6 +268,7 @@ impl Driver {
                     Some(Control::Reload(reload)) => self.reload(*reload).await,
                     Some(Control::Drain) | None => break,
                     Some(Control::Report(to)) => self.report(to),
+                    Some(Control::Answer { said, reply }) => self.answer(*said, reply),
                 },
                 Some(answer) = self.peers.recv() => self.peer(answer),
                 message = self.crew.next(), if taking_lines => match message {
@@ -272,7 +281,7 @@ impl Driver {
                         }
                     },
                 },
-                () = tokio::time::sleep_until(wake.into()) => self.feed(Input::Tick, 0),
+                () = tokio::time::sleep_until(wake.into()) => drop(self.feed(Input::Tick, 0)),
             }
             let ends = self.crew.begin_again(self.pending.known(), Instant::now());
             self.stand(ends);
@@ -326,21 +335,30 @@ impl Driver {
     }
 
     fn peer(&mut self, answer: FromPeer) {
-        match answer {
-            FromPeer::JudgeReady => self.feed(Input::JudgeReady, 0),
-            FromPeer::Judged(judged) => self.feed(Input::Judged(judged), 0),
-            FromPeer::Delivered(delivery) => self.feed(Input::Delivered(delivery), 0),
+        let input = match answer {
+            FromPeer::JudgeReady => Input::JudgeReady,
+            FromPeer::Judged(judged) => Input::Judged(judged),
+            FromPeer::Delivered(delivery) => Input::Delivered(delivery),
+        };
+        self.feed(input, 0);
+    }
+
+    fn answer(&mut self, said: Said, to: oneshot::Sender<Reply>) {
+        if let Some(reply) = self.feed(Input::Answered(said), 0) {
+            self.replies.push((to, reply));
         }
     }
 
-    fn feed(&mut self, input: Input<'_>, bytes: usize) {
+    fn feed(&mut self, input: Input<'_>, bytes: usize) -> Option<Reply> {
         let mut effects = Effects::default();
         let now = self.now();
         self.pipeline.handle(input, now, &mut effects);
         for notice in effects.notices.drain(..) {
             (self.notices)(&notice);
         }
+        let reply = effects.reply.take();
         self.pending.add(effects, bytes);
+        reply
     }
 
     /// Commits when it is time to; what was committed may then have its effects.
@@ -357,6 +375,12 @@ impl Driver {
                 tracing::error!("the model loop is gone; questions wait for the next start");
             }
             alerts.into_iter().for_each(|alert| self.deliver(alert));
+        }
+        if self.pending.is_empty() {
+            for (to, reply) in self.replies.drain(..) {
+                // Whoever asked may have lost patience.
+                let _ = to.send(reply);
+            }
         }
         if self.pending.is_empty() && Instant::now() >= self.prune_at {
             self.prune_at = Instant::now() + PRUNE_EVERY;

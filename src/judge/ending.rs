@@ -175,6 +175,10 @@ impl Judge {
 
     /// The kind has its answer. Single lines are answered but not remembered: there is no end to them.
     fn close(&mut self, kind: KindId, row: VerdictRow, answer: &mut Answer) {
+        if self.is_decided(kind) {
+            self.queue.remove(kind);
+            return;
+        }
         if row.verdict != Verdict::Undecided {
             self.counts.verdicts += 1;
         }

@@ -31,4 +31,4 @@ pub use finding::finding;
 pub use outcome::{Answer, Asked, Counts, HeldBack, Trouble, TroubleKind};
 pub use prompt::PROMPT_VERSION;
 pub use sample::line_id;
-pub use state::Judge;
+pub use state::{Judge, OPERATOR};

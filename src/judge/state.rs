@@ -26,6 +26,9 @@ const UNDECIDED_FOR: Duration = Duration::from_secs(24 * 3600);
 /// rate limit, so only a caller that lost the reply gets here.
 const LOST_AFTER: Duration = Duration::from_secs(3600);
 
+/// Who judged where a person did.
+pub const OPERATOR: &str = "operator";
+
 /// Asks about kinds of lines and keeps what was answered.
 pub struct Judge {
     pub(super) config: Config,
@@ -146,6 +149,17 @@ impl Judge {
     /// What is known of a kind. An undecided one leaves local detection alone to speak.
     pub fn verdict(&self, kind: KindId) -> Option<&VerdictRow> {
         self.verdicts.get(&kind)
+    }
+
+    /// A person has decided: no model is asked, and an answer under way changes nothing.
+    pub fn decided(&mut self, row: VerdictRow) {
+        self.queue.remove(row.kind);
+        self.verdicts.insert(row.kind, row);
+    }
+
+    /// A person decided about this kind.
+    pub fn is_decided(&self, kind: KindId) -> bool {
+        self.verdicts.get(&kind).is_some_and(|row| row.model == OPERATOR && row.verdict != Verdict::Undecided)
     }
 
     /// Puts a question in line, once a kind and never while a verdict stands.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Alert, Finding, Fingerprint, Incident, KindId, KindRow, Position, Question, TemplateRow, Timestamp, Usage,
+    Alert, Answer, Finding, Fingerprint, Incident, KindId, KindRow, Position, Question, TemplateRow, Timestamp, Usage,
     VerdictRow,
 };
 
@@ -34,6 +34,10 @@ pub enum Fact {
     DeadLetter { alert: Arc<str>, at: Timestamp, error: String },
     /// Add to the day's spend of a model.
     Spend { day: String, model: String, usage: Usage },
+    /// A person's word: insert or replace by id.
+    Answer(Box<Answer>),
+    /// It holds no more.
+    AnswerOver(Fingerprint),
     /// State of one detector or of triage, opaque, replaced by name.
     State { name: Arc<str>, json: String },
 }
@@ -49,6 +53,8 @@ pub struct Snapshot {
     pub incidents: Vec<Incident>,
     /// Undelivered alerts, oldest first.
     pub outbox: Vec<Alert>,
+    /// What people said and still holds.
+    pub answers: Vec<Answer>,
     pub states: Vec<(Arc<str>, String)>,
     pub positions: Vec<Position>,
 }

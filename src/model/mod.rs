@@ -14,11 +14,13 @@ mod judging;
 mod severity;
 mod finding;
 mod incident;
+mod answer;
 mod fact;
 mod losses;
 mod secret_ref;
 mod one_or_many;
 
+pub use answer::{About, Answer, Pinned, Reply, Said, Word};
 pub use block::{LineBlock, LineSpan, Medium, Origin, Phase, SourceEvent};
 pub use fact::{Fact, Snapshot};
 pub use finding::{Finding, JudgedBy};

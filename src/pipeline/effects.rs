@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::mine::Detail;
-use crate::model::{Alert, Delivery, Fact, JudgeRequest, Judged, LineBlock, Position, SourceEvent, Timestamp};
+use crate::model::{
+    About, Alert, Delivery, Fact, JudgeRequest, Judged, LineBlock, Position, Reply, Said, SourceEvent, Timestamp, Word,
+};
 use crate::pipeline::{Marks, Settings, Trace};
 
 /// Everything that can happen to the pipeline.
@@ -17,6 +19,8 @@ pub enum Input<'a> {
     /// The rate limit lets one more request to the model go.
     JudgeReady,
     Judged(Judged),
+    /// A person said something of an incident or a kind of line.
+    Answered(Said),
     Delivered(Delivery),
     Reload(Box<Settings>),
     /// The process is about to end: give up everything that waits in memory.
@@ -35,6 +39,8 @@ pub struct Effects {
     pub deliver: Vec<Alert>,
     /// For our own log and the terminal.
     pub notices: Vec<Notice>,
+    /// What to tell the person who spoke, once it is durable.
+    pub reply: Option<Reply>,
     /// An alert or a question waits: commit now, not within the second.
     pub urgent: bool,
     /// What became of each line; empty unless [`super::Pipeline::on_event_time`].
@@ -98,6 +104,12 @@ pub enum Notice {
     /// The judge is in trouble; local detection goes on.
     Judge {
         trouble: String,
+    },
+    /// What a person said holds no more.
+    AnswerOver {
+        word: Word,
+        about: About,
+        why: String,
     },
     /// An alert was given up.
     DeadLetter {

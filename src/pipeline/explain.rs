@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::detect::{Seen, View};
 use crate::mine::Miner;
-use crate::model::{Header, Kind, Medium, Phase, Timestamp, VerdictRow};
+use crate::model::{Answer, Header, Incident, Kind, Medium, Phase, Timestamp, VerdictRow};
 use crate::parse::{Format, Plan, headline};
 
 use super::Pipeline;
@@ -24,6 +24,10 @@ pub struct Explanation<'a> {
     pub known: u64,
     pub views: Vec<View>,
     pub verdict: Option<VerdictRow>,
+    /// What people said of this kind or template.
+    pub answers: Vec<Answer>,
+    /// The incident that speaks of such lines now, when there is one.
+    pub incident: Option<Incident>,
     /// Exactly what a model would be shown of the line.
     pub for_model: String,
     /// Exactly what an alert would show of the line.
@@ -73,7 +77,13 @@ impl Pipeline {
             count: known + 1,
             nearest,
         });
+        let kind_id = kind.id();
+        let is_about = |answer: &&Answer| {
+            answer.kinds.contains(&kind_id) || answer.templates.iter().any(|pin| pin.id == kind.template)
+        };
         Explanation {
+            answers: self.triage.answers().filter(is_about).cloned().collect(),
+            incident: self.triage.about(&host, kind_id).cloned(),
             masked: Miner::mask(&header.message),
             verdict: self.judge.verdict(kind.id()).cloned(),
             for_model: self.redactor.batch().text(&header.message),

@@ -241,6 +241,20 @@ impl Kinds {
         self.get_mut(index)
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = &KindState> {
+        self.states.iter()
+    }
+
+    /// By its id; looks at every kind, so not for the path of a line.
+    pub fn by_id(&self, id: KindId) -> Option<&KindState> {
+        self.states.iter().find(|state| state.id == id)
+    }
+
+    /// As [`Kinds::by_id`].
+    pub fn by_id_mut(&mut self, id: KindId) -> Option<&mut KindState> {
+        self.states.iter_mut().find(|state| state.id == id)
+    }
+
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut KindState> {
         self.states.iter_mut()
     }

@@ -1,6 +1,7 @@
 //! The path of a line: parse, mine, count, detect, into the batch. A known line touches counters and is forgotten.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -197,6 +198,13 @@ impl Pipeline {
                 pairs.extend(self.kinds.merge(merge.gone, merge.into));
             }
             pairs.iter().for_each(|(gone, into)| self.detect.merged(gone, into));
+            self.template_changed(gone, now, out);
+            for gone in pairs.iter().map(|(gone, _)| gone.template).collect::<BTreeSet<_>>() {
+                self.template_changed(gone, now, out);
+            }
+        }
+        if let Some(Change::Generalized | Change::Merged { .. }) = mined.change {
+            self.template_changed(mined.template, now, out);
         }
         // The copy without a level was counted already; this one adds how bad it is, unless a rule knew that.
         let plain = (*heard == Heard::Leveled).then(|| Kind {

@@ -4,6 +4,7 @@
 //! handle(input, now, effects)        next_deadline()
 //!   Lines  -> lines.rs    parse, mine, count, detect; into the batch
 //!   Judged -> asking.rs   batch to questions, replies to verdicts
+//!   Answered -> answering.rs  a person's word to mutes and verdicts
 //!   any    -> telling.rs  findings to incidents, incidents to alerts, alerts to the outbox
 //! ```
 
@@ -17,6 +18,7 @@ mod kinds;
 mod lines;
 mod marks;
 mod asking;
+mod answering;
 mod every_line;
 mod telling;
 mod troubles;
@@ -218,6 +220,7 @@ impl Pipeline {
             Input::Tick => {}
             Input::JudgeReady => self.judge_ready = true,
             Input::Judged(judged) => self.judged(judged, now, out),
+            Input::Answered(said) => self.answered(&said, now, out),
             Input::Delivered(delivery) => self.delivered(&delivery, now, out),
             Input::Reload(settings) => self.reload(*settings),
             Input::Drain => {

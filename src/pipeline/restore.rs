@@ -17,7 +17,8 @@ impl Pipeline {
     /// Fills an empty pipeline from the store. Returns whether the baseline was complete. What a newer version holds back
     /// that an older one would have asked goes to `out`.
     pub fn restore(&mut self, snapshot: Snapshot, now: Timestamp, out: &mut Effects) -> bool {
-        let Snapshot { templates, kinds, verdicts, questions, incidents, outbox, states, positions: _ } = snapshot;
+        let Snapshot { templates, kinds, verdicts, questions, incidents, outbox, answers, states, positions: _ } =
+            snapshot;
         self.miner.restore(&templates);
         self.kinds.restore(kinds);
         let queued: HashMap<KindId, Answer> = questions
@@ -48,6 +49,10 @@ impl Pipeline {
                 _ => {}
             }
         }
+        let miner = &self.miner;
+        let text = |template| miner.text(template).map(str::to_owned);
+        self.triage.restore_answers(answers, text, now);
+        self.answers_over(now, out);
         if let Ok(json) = serde_json::to_string(&self.own_pids) {
             out.facts.push(Fact::State { name: "pids".into(), json });
         }

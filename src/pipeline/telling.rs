@@ -28,7 +28,7 @@ impl Pipeline {
                 marks.told.push(FindingMark::of(&kept, outcome.incident.id));
             }
             let incident = self.with_reason_not_judged(outcome.incident);
-            if outcome.change != Change::Joined {
+            if !matches!(outcome.change, Change::Joined | Change::Muted) {
                 out.facts.push(Fact::Joined { incident: incident.id, finding: Box::new(kept) });
             }
             self.router.incident(&incident, outcome.change, now);
@@ -76,6 +76,7 @@ impl Pipeline {
             out.facts.extend(self.outbox.push(alert, now));
         }
         out.deliver.extend(self.outbox.due(now));
+        self.answers_over(now, out);
         self.judge.tick(now);
         self.request(now, out);
         if self.tracing {

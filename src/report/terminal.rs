@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::model::inert::one_line;
-use crate::model::{Alert, Finding, Incident, Timestamp, clip};
+use crate::model::{Alert, Answer, Finding, Incident, Timestamp, clip};
 use crate::store::DeadLetter;
 
 /// Longest title in a list, in bytes.
@@ -70,6 +70,34 @@ pub fn incident(incident: &Incident, findings: &[Finding], delivered: &[(Arc<str
     }
     for (notifier, at) in delivered {
         line("told", &format!("{notifier} at {at}"));
+    }
+    text
+}
+
+/// What people said and holds, newest first.
+pub fn answers(answers: &[Answer], now: Timestamp) -> String {
+    let mut text = String::new();
+    for answer in answers.iter().filter(|answer| !answer.is_over(now)) {
+        let host = answer.host.as_deref().map_or("every host".into(), one_line);
+        let _ = writeln!(
+            text,
+            "{} {} {} on {host}: {}",
+            answer.word.as_str(),
+            answer.about.noun(),
+            answer.about.id(),
+            clip(&one_line(&answer.title), TITLE)
+        );
+        let until =
+            answer.until.map_or_else(|| "without an end by time".to_owned(), |at| format!("until {}", seconds(at)));
+        if answer.word.hushes() {
+            let (severity, ceiling, rate) = (answer.severity, answer.ceiling, answer.rate);
+            let _ = writeln!(text, "  {until}; up to {severity} and {ceiling} lines an hour ({rate} when it was said)");
+        }
+        let reason = if answer.reason.is_empty() { "no reason given" } else { &answer.reason };
+        let _ = writeln!(text, "  said by {} at {}: {}", one_line(&answer.by), seconds(answer.since), one_line(reason));
+    }
+    if text.is_empty() {
+        text.push_str("nothing is muted, and no kind of line was judged by a person\n");
     }
     text
 }

@@ -3,7 +3,8 @@
 use rusqlite::{Connection, Row};
 
 use super::rows::{KIND_COLUMNS, Rows, TEMPLATE_COLUMNS, json_row, kind_row, read_all, template_row};
-use crate::model::Snapshot;
+use super::schema;
+use crate::model::{Answer, Snapshot};
 
 /// A snapshot, and what is missing from it.
 pub(super) struct Loaded {
@@ -27,6 +28,7 @@ pub(super) fn load(connection: &Connection) -> Loaded {
         questions: loaded.take("questions", json(connection, "SELECT json FROM questions ORDER BY kind")),
         incidents: loaded.take("incidents", json(connection, "SELECT json FROM incidents ORDER BY first_seen, id")),
         outbox: loaded.take("outbox", json(connection, "SELECT json FROM outbox ORDER BY created_at, rowid")),
+        answers: loaded.take("answers", answers(connection)),
         states: loaded
             .take("states", read_all(connection, "SELECT name, json FROM states ORDER BY name", [], state_row)),
         positions: loaded.take("positions", json(connection, "SELECT json FROM positions ORDER BY stream")),
@@ -55,6 +57,14 @@ impl Loaded {
 
 fn json<T: serde::de::DeserializeOwned>(connection: &Connection, sql: &str) -> Rows<T> {
     read_all(connection, sql, [], json_row)
+}
+
+/// None in a state that an older logwren wrote and no newer one has opened yet.
+pub(super) fn answers(connection: &Connection) -> Rows<Answer> {
+    match schema::version(connection) {
+        Ok(0 | 1) => Rows { rows: Vec::new(), unreadable: 0, failure: None },
+        Ok(_) | Err(_) => json(connection, "SELECT json FROM answers ORDER BY id"),
+    }
 }
 
 fn state_row(row: &Row<'_>) -> rusqlite::Result<(std::sync::Arc<str>, String)> {

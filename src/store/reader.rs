@@ -13,8 +13,8 @@ use super::rows::{
 };
 use super::{StoreError, load, schema};
 use crate::model::{
-    Alert, Finding, Incident, KindId, KindRow, Position, Question, Snapshot, TemplateId, TemplateRow, Timestamp, Usage,
-    VerdictRow,
+    Alert, Answer, Finding, Incident, KindId, KindRow, Position, Question, Snapshot, TemplateId, TemplateRow,
+    Timestamp, Usage, VerdictRow,
 };
 
 /// The state, open for reading. Each call sees one consistent state; two calls may see two.
@@ -117,6 +117,20 @@ impl Reader {
             |row| Ok((row.get::<_, String>(0)?.into(), time(row, 1)?)),
         )?;
         Ok(IncidentLookup::One { incident: Box::new(incident), findings, delivered })
+    }
+
+    /// What people said and still holds, newest first.
+    pub fn answers(&self) -> Result<Vec<Answer>, StoreError> {
+        let rows = load::answers(&self.connection);
+        if let Some(failure) = rows.failure {
+            return Err(self.error(failure));
+        }
+        if rows.unreadable > 0 {
+            self.warn_unreadable("answers", rows.unreadable);
+        }
+        let mut answers = rows.rows;
+        answers.sort_by_key(|answer| (std::cmp::Reverse(answer.since), answer.id));
+        Ok(answers)
     }
 
     /// Newest first.

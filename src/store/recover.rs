@@ -15,7 +15,8 @@ use crate::model::{Fact, Snapshot, Timestamp};
 const KEPT: usize = 3;
 const PREFIX: &str = "state.corrupt-";
 /// Every table that is carried over.
-const ALL: [&str; 8] = ["templates", "kinds", "verdicts", "questions", "incidents", "outbox", "states", "positions"];
+const ALL: [&str; 9] =
+    ["templates", "kinds", "verdicts", "questions", "incidents", "outbox", "answers", "states", "positions"];
 
 /// Renames the state file and its log to `state.corrupt-TIME.db` and returns that path.
 pub(super) fn set_aside(state_dir: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {
@@ -85,6 +86,7 @@ pub(super) fn salvage(aside: &Path, fresh: &mut Reader) -> Result<String, StoreE
         .chain(snapshot.questions.into_iter().map(Fact::Question))
         .chain(snapshot.incidents.into_iter().map(|incident| Fact::Incident(Box::new(incident))))
         .chain(snapshot.outbox.into_iter().map(|alert| Fact::Outbox(Box::new(alert))))
+        .chain(snapshot.answers.into_iter().map(|answer| Fact::Answer(Box::new(answer))))
         .chain(snapshot.states.into_iter().map(|(name, json)| Fact::State { name, json }))
         .chain(spend.into_iter().map(|spent| Fact::Spend { day: spent.day, model: spent.model, usage: spent.usage }))
         .collect();
@@ -100,7 +102,8 @@ fn fill(snapshot: &mut Snapshot, older: Snapshot, incomplete: &[&str]) {
         rows.extend(older.into_iter().filter(|row| !known.contains(&key(row))));
     }
     for table in incomplete {
-        let Snapshot { templates, kinds, verdicts, questions, incidents, outbox, states, positions } = older.clone();
+        let Snapshot { templates, kinds, verdicts, questions, incidents, outbox, answers, states, positions } =
+            older.clone();
         match *table {
             "templates" => add(&mut snapshot.templates, templates, |row| row.id),
             "kinds" => add(&mut snapshot.kinds, kinds, |row| row.kind.id()),
@@ -108,6 +111,7 @@ fn fill(snapshot: &mut Snapshot, older: Snapshot, incomplete: &[&str]) {
             "questions" => add(&mut snapshot.questions, questions, |row| row.id),
             "incidents" => add(&mut snapshot.incidents, incidents, |row| row.id),
             "outbox" => add(&mut snapshot.outbox, outbox, |row| row.id.clone()),
+            "answers" => add(&mut snapshot.answers, answers, |row| row.id),
             "states" => add(&mut snapshot.states, states, |row| row.0.clone()),
             "positions" => add(&mut snapshot.positions, positions, |row| row.stream.clone()),
             _ => {}

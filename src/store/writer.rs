@@ -183,6 +183,12 @@ fn apply_fact(transaction: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()
             leave_outbox(transaction, alert)
         }
         Fact::Spend { day, model, usage } => add_spend(transaction, day, model, usage),
+        Fact::Answer(answer) => transaction
+            .prepare_cached("INSERT OR REPLACE INTO answers (id, json) VALUES (?1, ?2)")?
+            .execute(params![bits(answer.id.0), to_json(answer)?]),
+        Fact::AnswerOver(id) => {
+            transaction.prepare_cached("DELETE FROM answers WHERE id = ?1")?.execute([bits(id.0)])
+        }
         Fact::State { name, json } => transaction
             .prepare_cached("INSERT INTO states (name, json) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET json = ?2")?
             .execute(params![name, json]),

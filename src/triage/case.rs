@@ -4,15 +4,17 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use crate::model::{Change, Finding, Fingerprint, Incident, IncidentState, JudgedBy, Severity, Timestamp};
+use super::hour::Hour;
+use super::join;
+use crate::model::{Change, Finding, Fingerprint, Incident, IncidentState, JudgedBy, Timestamp};
 
 /// An incident escalates when it has so many times the lines of when it was last told.
 const ESCALATION_FACTOR: u64 = 10;
 /// Steps of the sliding line counter; a rule's `within` is measured to a 32nd.
 const STEPS: u32 = 32;
 const MAX_COUNTERS: usize = 8;
+/// Rules and groups remembered of one incident. Those beyond it are taken for new ones.
+const MAX_NAMES: usize = 32;
 
 #[derive(Debug)]
 pub(super) struct Case {
@@ -33,16 +35,16 @@ pub(super) struct Case {
     pub aliases: Vec<Fingerprint>,
     /// Last sign of life, on our own clock.
     pub touched: Timestamp,
-    pub mute: Option<Mute>,
+    /// The answer that keeps it from being told.
+    pub muted_by: Option<Fingerprint>,
+    /// What was said of its kinds does not cover it.
+    pub speaks: bool,
+    /// Rules that spoke of it.
+    pub claims: Vec<JudgedBy>,
+    /// Groups that were spoken of, empty ones aside.
+    pub groups: Vec<String>,
+    hour: Hour,
     pub deadline: Option<Timestamp>,
-}
-
-/// A person asked for silence. It ends with time or when things get worse.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(super) struct Mute {
-    pub until: Option<Timestamp>,
-    /// Severity that was muted; a worse one is told.
-    pub severity: Severity,
 }
 
 impl Case {
@@ -57,7 +59,11 @@ impl Case {
             group: None,
             aliases: Vec::new(),
             touched: now,
-            mute: None,
+            muted_by: None,
+            speaks: false,
+            claims: Vec::new(),
+            groups: Vec::new(),
+            hour: Hour::default(),
             deadline: None,
         }
     }
@@ -65,11 +71,13 @@ impl Case {
     /// As the store gave it back.
     pub fn restored(incident: Incident) -> Case {
         let touched = incident.last_seen;
-        Case { base: incident.count, ..Case::new(incident, touched) }
+        let claims = matches!(incident.judged_by, JudgedBy::Rule(_)).then(|| incident.judged_by.clone());
+        Case { base: incident.count, claims: claims.into_iter().collect(), ..Case::new(incident, touched) }
     }
 
-    /// `who` counted `count` more lines at `time`; `None` is the pipeline, which sees every line.
-    pub fn count(&mut self, who: Option<&JudgedBy>, count: u64, time: Timestamp, longest: Duration) {
+    /// `who` counted `count` more lines at `time`; `None` is the pipeline, which sees every line. Gives how many nobody
+    /// else had counted.
+    pub fn count(&mut self, who: Option<&JudgedBy>, count: u64, time: Timestamp, longest: Duration) -> u64 {
         let full = self.counters.len() >= MAX_COUNTERS;
         match self.counters.iter_mut().find(|(known, _)| known.as_ref() == who) {
             Some((_, lines)) => *lines = lines.saturating_add(count),
@@ -80,8 +88,11 @@ impl Case {
         let most = self.counters.iter().map(|(_, lines)| *lines).max().unwrap_or(0);
         self.incident.count = self.base.saturating_add(most).max(before);
         let more = self.incident.count - before;
+        if more > 0 {
+            self.hour.add(time, more);
+        }
         if longest.is_zero() || more == 0 {
-            return;
+            return more;
         }
         match self.recent.back_mut().filter(|(last, _)| time.since(*last) < longest / STEPS) {
             Some((_, lines)) => *lines = lines.saturating_add(more),
@@ -90,6 +101,34 @@ impl Case {
         while self.recent.len() > STEPS as usize + 1 {
             self.recent.pop_front();
         }
+        more
+    }
+
+    /// Lines in its busiest hour; of the time before this process, in a mean one.
+    pub fn rate(&self) -> u64 {
+        let age = self.incident.last_seen.since(self.incident.first_seen).as_secs();
+        self.hour.busiest.max(self.base / (age / 3_600 + 1))
+    }
+
+    /// Remembers who spoke of what.
+    pub fn remember(&mut self, finding: &Finding) {
+        let is_rule = matches!(finding.judged_by, JudgedBy::Rule(_));
+        if is_rule && !self.claims.contains(&finding.judged_by) && self.claims.len() < MAX_NAMES {
+            self.claims.push(finding.judged_by.clone());
+        }
+        if !finding.group.is_empty() && !self.groups.contains(&finding.group) && self.groups.len() < MAX_NAMES {
+            self.groups.push(finding.group.clone());
+        }
+    }
+
+    /// Nobody was told; from now on people are, and this is why.
+    pub fn speak_again(&mut self, why: &str) -> Change {
+        self.muted_by = None;
+        self.speaks = true;
+        self.mark = self.incident.count;
+        self.incident.state = IncidentState::Escalating;
+        join::speaks_again(&mut self.incident, why);
+        Change::Escalated
     }
 
     /// Lines in the last `within` before the newest.
@@ -100,17 +139,7 @@ impl Case {
     }
 
     /// The next state of a case that just spoke again.
-    pub fn progress(&mut self, worse: bool, now: Timestamp) -> Change {
-        if let Some(mute) = self.mute {
-            let over = mute.until.is_some_and(|until| until <= now);
-            if !over && self.incident.severity <= mute.severity {
-                return Change::Muted;
-            }
-            self.mute = None;
-            self.mark = self.incident.count;
-            self.incident.state = if over { IncidentState::Ongoing } else { IncidentState::Escalating };
-            return if over { Change::Joined } else { Change::Escalated };
-        }
+    pub fn progress(&mut self, worse: bool) -> Change {
         match self.incident.state {
             IncidentState::Quiet => {
                 self.mark = self.incident.count;

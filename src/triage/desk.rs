@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::case::{Case, Mute};
+use super::answers::{Answers, Look};
+use super::case::Case;
 use super::config::Config;
 use super::learned::Learned;
 use super::{join, severity};
@@ -18,17 +19,19 @@ const MAX_CASES: usize = 2_000;
 
 /// All open and recently quiet incidents of this process.
 pub struct Triage {
-    config: Config,
+    pub(super) config: Config,
     confidence_threshold: f32,
-    cases: HashMap<Fingerprint, Case>,
+    pub(super) cases: HashMap<Fingerprint, Case>,
     /// Which incident speaks of a kind on a host; the youngest when several do.
     by_kind: HashMap<(Arc<str>, KindId), Fingerprint>,
     by_alias: HashMap<Fingerprint, Fingerprint>,
+    /// What people said.
+    pub(super) answers: Answers,
     deadlines: BTreeSet<(Timestamp, Fingerprint)>,
     /// Until learning ends and its notice is taken.
     learned: Learned,
     /// Something in [`Saved`] changed since it was last taken.
-    dirty: bool,
+    pub(super) dirty: bool,
 }
 
 /// What became of a finding.
@@ -54,8 +57,12 @@ struct SavedCase {
     group: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     aliases: Vec<Fingerprint>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    mute: Option<Mute>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    claims: Vec<JudgedBy>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    speaks: bool,
 }
 
 impl Triage {
@@ -67,6 +74,7 @@ impl Triage {
             cases: HashMap::new(),
             by_kind: HashMap::new(),
             by_alias: HashMap::new(),
+            answers: Answers::default(),
             deadlines: BTreeSet::new(),
             learned: Learned::default(),
             dirty: false,
@@ -88,9 +96,6 @@ impl Triage {
         for incident in incidents {
             let id = incident.id;
             let mut case = Case::restored(incident);
-            if case.incident.state == IncidentState::Muted {
-                case.mute = Some(Mute { until: None, severity: case.incident.severity });
-            }
             // The group is unknown until the state is restored: nothing with a group of its own may join by kind.
             case.group = matches!(case.incident.judged_by, JudgedBy::Rule(_)).then(|| "?".to_owned());
             self.open(case);
@@ -101,14 +106,20 @@ impl Triage {
     /// The rest of what an earlier process knew, after [`Triage::restore`].
     ///
     /// # Errors
-    /// When the text is not ours; incidents then go on without their mutes and claims.
+    /// When the text is not ours; incidents then go on without their claims.
     pub fn restore_state(&mut self, json: &str) -> Result<(), serde_json::Error> {
         let saved: Saved = serde_json::from_str(json)?;
         for one in saved.cases {
             let Some(case) = self.cases.get_mut(&one.id) else { continue };
             case.mark = one.mark;
             case.group = one.group;
-            case.mute = one.mute;
+            for claim in one.claims {
+                if !case.claims.contains(&claim) {
+                    case.claims.push(claim);
+                }
+            }
+            case.groups = one.groups;
+            case.speaks = one.speaks;
             for alias in &one.aliases {
                 self.by_alias.insert(*alias, one.id);
             }
@@ -131,7 +142,9 @@ impl Triage {
                 mark: case.mark,
                 group: case.group.clone(),
                 aliases: case.aliases.clone(),
-                mute: case.mute,
+                claims: case.claims.clone(),
+                groups: case.groups.clone(),
+                speaks: case.speaks,
             })
             .collect();
         cases.sort_by_key(|case| case.id);
@@ -159,22 +172,38 @@ impl Triage {
             // Opened or found just above; a lost case would be new again.
             return Outcome { incident: join::begin(own, &finding, finding.proposed), change: Change::New };
         };
-        case.count(Some(&finding.judged_by), finding.count, finding.last_seen, longest);
+        let more = case.count(Some(&finding.judged_by), finding.count, finding.last_seen, longest);
         let severity = severity::severity(rules, threshold, &finding, |within| case.lines_within(within));
         let before = case.incident.severity;
-        let change = if found.is_some() {
+        if found.is_some() {
             join::add(&mut case.incident, &finding, severity);
-            case.claim = Some(Box::new(Finding { evidence: Vec::new(), ..finding }));
-            case.progress(case.incident.severity > before, now)
         } else {
             case.incident.severity = severity;
             case.mark = case.incident.count.max(1);
-            case.claim = Some(Box::new(Finding { evidence: Vec::new(), ..finding }));
-            Change::New
+        }
+        let names = case.claims.len() + case.groups.len();
+        case.remember(&finding);
+        self.dirty |= names != case.claims.len() + case.groups.len();
+        let look = match self.answers.is_empty() {
+            true => Look::None,
+            false => self.answers.look(&case.incident, &finding, more, case.speaks, now),
         };
+        let change = match look {
+            Look::Hushed(answer) => {
+                self.dirty |= case.muted_by != Some(answer);
+                case.muted_by = Some(answer);
+                case.incident.state = IncidentState::Muted;
+                Change::Muted
+            }
+            Look::Speaks(why) if case.muted_by.is_some() => case.speak_again(&why),
+            Look::None if case.muted_by.is_some() => case.speak_again("what was said of it does not cover this"),
+            Look::Speaks(_) | Look::None if found.is_none() => Change::New,
+            Look::Speaks(_) | Look::None => case.progress(case.incident.severity > before),
+        };
+        case.claim = Some(Box::new(Finding { evidence: Vec::new(), ..finding }));
         case.touched = now;
         let incident = case.incident.clone();
-        self.dirty |= change != Change::Joined;
+        self.dirty |= !matches!(change, Change::Joined | Change::Muted);
         self.schedule(id);
         self.make_room(id);
         Outcome { incident, change }
@@ -195,7 +224,7 @@ impl Triage {
         let longest = self.longest_window();
         // Whose lines they are cannot be told where a rule separates addresses or units: there only its findings count.
         let case = self.cases.get_mut(&id).filter(|case| case.group.as_deref().is_none_or(str::is_empty))?;
-        case.count(None, count, time, longest);
+        let more = case.count(None, count, time, longest);
         case.incident.last_seen = case.incident.last_seen.max(time);
         if let Some(line) = newest {
             join::add_evidence(&mut case.incident.evidence, line);
@@ -206,17 +235,24 @@ impl Triage {
             let severity = severity::severity(rules, threshold, claim, |within| case.lines_within(within));
             case.incident.severity = before.max(severity);
         }
-        let change = case.progress(case.incident.severity > before, now);
+        let change = match case.muted_by {
+            Some(answer) => match self.answers.lines(answer, &case.incident, more, time) {
+                Some(why) => case.speak_again(&why),
+                None => Change::Muted,
+            },
+            None => case.progress(case.incident.severity > before),
+        };
         case.touched = now;
         let incident = case.incident.clone();
-        self.dirty |= change != Change::Joined;
+        self.dirty |= !matches!(change, Change::Joined | Change::Muted);
         self.schedule(id);
         Some(Outcome { incident, change })
     }
 
     /// Incidents whose life moved on by time alone: mostly those that became quiet (or whose mute ran out).
     pub fn tick(&mut self, now: Timestamp) -> Vec<Incident> {
-        let mut changed = Vec::new();
+        let expired = self.answers.expire(now);
+        let mut changed = self.reopen(&expired, None, now);
         while let Some((deadline, id)) = self.deadlines.first().copied() {
             if deadline > now {
                 break;
@@ -231,8 +267,15 @@ impl Triage {
                     continue;
                 }
                 IncidentState::Muted => {
-                    case.mute = None;
-                    case.incident.state = if silent { IncidentState::Quiet } else { IncidentState::Ongoing };
+                    // Only set where the word is bound to no kind of line.
+                    if !silent {
+                        self.schedule(id);
+                        continue;
+                    }
+                    if let Some(answer) = case.muted_by.take() {
+                        self.answers.end(answer, "it is over, and what comes next may be another failure");
+                    }
+                    case.incident.state = IncidentState::Quiet;
                 }
                 IncidentState::New | IncidentState::Ongoing | IncidentState::Escalating | IncidentState::Regressed => {
                     case.incident.state = IncidentState::Quiet
@@ -246,7 +289,8 @@ impl Triage {
     }
 
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+        let case = self.deadlines.first().map(|(deadline, _)| *deadline);
+        [case, self.answers.next_expiry()].into_iter().flatten().min()
     }
 
     pub fn get(&self, id: Fingerprint) -> Option<&Incident> {
@@ -258,6 +302,11 @@ impl Triage {
     pub fn speaks_of(&self, host: &Arc<str>, kind: KindId) -> Option<Fingerprint> {
         let id = *self.by_kind.get(&(Arc::clone(host), kind))?;
         self.cases.get(&id).filter(|case| case.group.as_deref().is_none_or(str::is_empty)).map(|_| id)
+    }
+
+    /// The youngest incident that a line of this kind on a host belongs to.
+    pub fn about(&self, host: &Arc<str>, kind: KindId) -> Option<&Incident> {
+        self.get(*self.by_kind.get(&(Arc::clone(host), kind))?)
     }
 
     /// The incident that findings of `judged_by` about no single kind go to.
@@ -282,27 +331,6 @@ impl Triage {
         case.incident.reason = join::one_line(&finding.reason);
         case.incident.last_seen = case.incident.last_seen.max(finding.last_seen);
         case.touched = now;
-        let incident = case.incident.clone();
-        self.dirty = true;
-        self.schedule(id);
-        Some(incident)
-    }
-
-    /// A person wants no more alerts of it, until then or until it gets worse.
-    pub fn mute(&mut self, id: Fingerprint, until: Option<Timestamp>) -> Option<Incident> {
-        let case = self.cases.get_mut(&id)?;
-        case.mute = Some(Mute { until, severity: case.incident.severity });
-        case.incident.state = IncidentState::Muted;
-        let incident = case.incident.clone();
-        self.dirty = true;
-        self.schedule(id);
-        Some(incident)
-    }
-
-    pub fn unmute(&mut self, id: Fingerprint) -> Option<Incident> {
-        let case = self.cases.get_mut(&id).filter(|case| case.mute.is_some())?;
-        case.mute = None;
-        case.incident.state = IncidentState::Ongoing;
         let incident = case.incident.clone();
         self.dirty = true;
         self.schedule(id);
@@ -394,13 +422,16 @@ impl Triage {
     }
 
     /// Sets when `tick` must look at this case again.
-    fn schedule(&mut self, id: Fingerprint) {
+    pub(super) fn schedule(&mut self, id: Fingerprint) {
         let Some(case) = self.cases.get_mut(&id) else { return };
         let deadline = match case.incident.state {
             IncidentState::Quiet => {
                 Some(case.touched.saturating_add(self.config.quiet_after.0).saturating_add(self.config.forget_after.0))
             }
-            IncidentState::Muted => case.mute.and_then(|mute| mute.until),
+            // Bound to no kind of line, so it holds as long as this very fault.
+            IncidentState::Muted => (case.muted_by.and_then(|id| self.answers.get(id)))
+                .filter(|answer| answer.kinds.is_empty())
+                .map(|_| case.touched.saturating_add(self.config.quiet_after.0)),
             IncidentState::New | IncidentState::Ongoing | IncidentState::Escalating | IncidentState::Regressed => {
                 Some(case.touched.saturating_add(self.config.quiet_after.0))
             }

@@ -166,6 +166,20 @@ fn push_line(reason: &mut String, line: &str) {
     }
 }
 
+/// Says why nobody was told and people are told again.
+pub(super) fn speaks_again(incident: &mut Incident, why: &str) {
+    const NAME: &str = "no longer muted: ";
+    let old = std::mem::take(&mut incident.reason);
+    for (at, line) in old.split('\n').filter(|line| !line.starts_with(NAME)).enumerate() {
+        if at == 0 {
+            incident.reason.push_str(line);
+        } else {
+            push_line(&mut incident.reason, line);
+        }
+    }
+    push_line(&mut incident.reason, &format!("{NAME}{why}"));
+}
+
 pub(super) fn one_line(text: &str) -> String {
     clip(text, MAX_REASON_BYTES / 2).replace(['\n', '\r'], " ")
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::{
-    Category, Change, Evidence, Finding, IncidentState, JudgedBy, Kind, KindId, Level, Severity, TemplateId, Timestamp,
-    Verdict,
+    About, Answer, Category, Change, Evidence, Finding, IncidentState, JudgedBy, Kind, KindId, Level, Pinned, Severity,
+    TemplateId, Timestamp, Verdict, Word,
 };
 
 fn at(seconds: i64) -> Timestamp {
@@ -66,6 +66,29 @@ fn with_rules(rules: &str) -> Triage {
 fn check_severity(rules: &str, finding: Finding, expected: Severity) {
     let outcome = with_rules(rules).take(finding, at(0));
     assert_eq!(outcome.incident.severity, expected, "{rules}");
+}
+
+/// What `logwren mute` makes of what is known, for 100 seconds.
+fn muting(triage: &Triage, about: About, kinds: &[KindId]) -> Answer {
+    let known = triage.known(about, kinds, Some("h1"));
+    Answer {
+        id: Answer::name(about, Some("h1")),
+        word: Word::Mute,
+        about,
+        host: Some("h1".into()),
+        title: known.title,
+        kinds: known.kinds,
+        templates: vec![Pinned { id: TemplateId::of("u"), text: "u".to_owned() }],
+        claims: known.claims,
+        groups: known.groups,
+        severity: known.severity.unwrap_or(Severity::Medium),
+        rate: known.rate,
+        ceiling: 10,
+        since: at(0),
+        until: Some(at(100)),
+        reason: String::new(),
+        by: "tester".to_owned(),
+    }
 }
 
 #[test]
@@ -210,24 +233,6 @@ fn ten_times_the_lines_escalate() {
 }
 
 #[test]
-fn mutes_end_when_it_gets_worse_or_late() {
-    let mut triage = triage();
-    let id = triage.take(finding("rule:r", "t", Severity::Medium, 0), at(0)).incident.id;
-    assert_eq!(triage.mute(id, Some(at(100))).expect("it is open").state, IncidentState::Muted);
-    assert_eq!(triage.take(finding("rule:r", "t", Severity::Medium, 1), at(1)).change, Change::Muted);
-    let worse = triage.take(finding("rule:r", "t", Severity::High, 2), at(2));
-    assert_eq!((worse.change, worse.incident.state), (Change::Escalated, IncidentState::Escalating));
-    triage.mute(id, Some(at(100)));
-    assert_eq!(triage.next_deadline(), Some(at(100)));
-    let over = triage.tick(at(100));
-    assert_eq!(over[0].state, IncidentState::Ongoing);
-    assert_eq!(triage.take(finding("rule:r", "t", Severity::High, 101), at(101)).change, Change::Joined);
-    triage.mute(id, None);
-    assert_eq!(triage.next_deadline(), None, "for good");
-    assert!(triage.unmute(id).is_some() && triage.unmute(id).is_none());
-}
-
-#[test]
 fn what_was_already_there_is_one_notice() {
     let mut triage = triage();
     assert_eq!(triage.already_there(at(0)), None);
@@ -256,7 +261,8 @@ fn goes_on_after_a_restart() {
     before.take(finding("rule:oom", "t", Severity::High, 1), at(1));
     let grouped = Finding { group: "a".into(), ..finding("rule:brute", "u", Severity::High, 1) };
     let grouped_id = before.take(grouped.clone(), at(1)).incident.id;
-    before.mute(grouped_id, None);
+    let answer = muting(&before, About::Incident(grouped_id), &[]);
+    before.answer(answer.clone());
     let incidents = vec![before.get(novel.id).expect("open").clone(), before.get(grouped_id).expect("open").clone()];
     let state = before.save().expect("changed");
     assert_eq!(before.save(), None, "unchanged");
@@ -264,6 +270,7 @@ fn goes_on_after_a_restart() {
     let mut after = triage();
     after.restore(incidents);
     after.restore_state(&state).expect("our own state");
+    after.restore_answers(vec![answer], |_| Some("u".to_owned()), at(4));
     let again = after.take(finding("rule:oom", "", Severity::High, 5), at(5));
     assert_eq!((again.incident.id, again.change, again.incident.count), (novel.id, Change::Joined, 2));
     assert_eq!(after.take(grouped.clone(), at(6)).change, Change::Muted);
@@ -300,4 +307,116 @@ fn says_why_no_model_judged() {
     let own: Arc<str> = SELF_DETECTOR.into();
     let about = Finding { judged_by: JudgedBy::Detector(own), ..finding("rule:x", "", Severity::High, 2) };
     assert!(triage.take(about, at(2)).incident.about_self);
+}
+
+/// A medium incident of rule `r` about template `u` and group `a` is muted at second 1; what `then` does to it is told
+/// (`true`) or not, and this is why.
+#[track_caller]
+fn check_mute(by_kind: bool, then: Finding, second: i64, told: bool, why: &str) {
+    let mut triage = triage();
+    let first = Finding { group: "a".into(), ..finding("rule:r", "u", Severity::Medium, 0) };
+    let id = triage.take(first, at(0)).incident.id;
+    let about = if by_kind { About::Kind(kind("u")) } else { About::Incident(id) };
+    let answer = muting(&triage, about, &[kind("u")]);
+    assert_eq!(triage.answer(answer).first().map(|incident| incident.state), Some(IncidentState::Muted));
+    let outcome = triage.take(then, at(second));
+    assert_eq!(outcome.change != Change::Muted, told, "{outcome:?}");
+    let over: Vec<String> = triage.take_over().into_iter().map(|over| over.why).collect();
+    assert!(over.iter().any(|one| one.contains(why)) != why.is_empty(), "{over:?}");
+}
+
+#[test]
+fn a_mute_hides_what_was_known_and_nothing_else() {
+    let same =
+        |who: &str, template: &str, severity| Finding { group: "a".into(), ..finding(who, template, severity, 2) };
+    for by_kind in [false, true] {
+        check_mute(by_kind, same("rule:r", "u", Severity::Medium), 2, false, "");
+        check_mute(by_kind, finding("detector:rate", "u", Severity::Medium, 2), 2, false, "");
+        check_mute(by_kind, same("rule:r", "u", Severity::High), 2, true, "severity rose from medium to high");
+        check_mute(
+            by_kind,
+            Finding { count: 11, ..same("rule:r", "u", Severity::Low) },
+            2,
+            true,
+            "11 lines in an hour",
+        );
+        check_mute(by_kind, Finding { count: 9, ..same("rule:r", "u", Severity::Low) }, 2, false, "");
+        check_mute(by_kind, Finding { host: "h2".into(), ..same("rule:r", "u", Severity::Low) }, 2, true, "");
+        check_mute(by_kind, Finding { group: "b".into(), ..same("rule:r", "u", Severity::Low) }, 2, true, "");
+        check_mute(by_kind, finding("rule:r", "v", Severity::Low, 2), 2, true, "");
+    }
+    check_mute(false, same("rule:r", "v", Severity::Low), 2, true, "another kind of line");
+    check_mute(false, same("rule:q", "u", Severity::Low), 2, true, "another rule");
+    check_mute(true, same("rule:q", "u", Severity::Low), 2, true, "");
+    check_mute(false, same("rule:r", "u", Severity::Medium), 100, true, "");
+}
+
+#[test]
+fn a_mute_ends_by_itself() {
+    let mut triage = triage();
+    let id = triage.take(finding("rule:r", "u", Severity::Medium, 0), at(0)).incident.id;
+    let answer = muting(&triage, About::Incident(id), &[]);
+    triage.answer(answer.clone());
+    assert_eq!(triage.next_deadline(), Some(at(100)));
+    assert_eq!(triage.tick(at(100)).first().map(|incident| incident.state), Some(IncidentState::Ongoing));
+    assert_eq!(triage.take_over().len(), 1);
+    assert_eq!(triage.take(finding("rule:r", "u", Severity::Medium, 101), at(101)).change, Change::Joined);
+
+    triage.answer(answer.clone());
+    let open = triage.template_changed(TemplateId::of("u"), CHANGED, at(50));
+    let [incident] = open.as_slice() else { panic!("one incident, not {open:?}") };
+    assert_eq!(incident.state, IncidentState::Escalating);
+    assert!(incident.reason.ends_with(CHANGED), "{}", incident.reason);
+
+    triage.answer(answer);
+    assert_eq!(triage.unmute(About::Incident(id), None, at(51)).0.len(), 1);
+    assert!(!triage.unmute(About::Incident(id), None, at(51)).1, "nothing left");
+}
+
+#[test]
+fn lines_alone_pass_the_ceiling() {
+    let mut triage = triage();
+    let id = triage.take(finding("detector:novelty", "u", Severity::Medium, 0), at(0)).incident.id;
+    let answer = muting(&triage, About::Incident(id), &[]);
+    triage.answer(answer);
+    let mut lines = |count, second| {
+        triage.lines(&"h1".into(), kind("u"), count, at(second), None, at(2)).map(|outcome| outcome.change)
+    };
+    assert_eq!(lines(8, 2), Some(Change::Muted));
+    assert_eq!(lines(8, 4_000), Some(Change::Muted), "another hour");
+    assert_eq!(lines(8, 4_001), Some(Change::Escalated));
+    assert_eq!(lines(8, 4_002), Some(Change::Joined), "once");
+}
+
+#[test]
+fn what_names_no_kind_of_line_is_muted_until_it_is_over() {
+    let mut triage = triage();
+    let about = |second| finding("detector:silence", "", Severity::Medium, second);
+    let id = triage.take(about(0), at(0)).incident.id;
+    let answer = Answer { until: None, templates: Vec::new(), ..muting(&triage, About::Incident(id), &[]) };
+    triage.answer(answer);
+    assert_eq!(triage.take(about(1_000), at(1_000)).change, Change::Muted);
+    assert!(triage.tick(at(4_599)).is_empty());
+    assert_eq!(triage.tick(at(4_600)).first().map(|incident| incident.state), Some(IncidentState::Quiet));
+    assert_eq!(triage.take_over().len(), 1);
+    assert_eq!(triage.take(about(5_000), at(5_000)).change, Change::Regressed);
+}
+
+#[test]
+fn a_muted_incident_without_its_answer_is_open() {
+    let mut before = triage();
+    let id = before.take(finding("rule:r", "u", Severity::Medium, 0), at(0)).incident.id;
+    let answer = muting(&before, About::Incident(id), &[]);
+    let muted = before.answer(answer.clone());
+    for (text, told) in [("u", false), ("u <*>", true)] {
+        let mut after = triage();
+        after.restore(muted.clone());
+        after.restore_answers(vec![answer.clone()], |_| Some(text.to_owned()), at(1));
+        let change = after.take(finding("rule:r", "u", Severity::Medium, 2), at(2)).change;
+        assert_eq!(change != Change::Muted, told, "{text}");
+    }
+    let mut after = triage();
+    after.restore(muted);
+    after.restore_answers(Vec::new(), |_| None, at(1));
+    assert_eq!(after.take(finding("rule:r", "u", Severity::Medium, 2), at(2)).change, Change::Joined);
 }

@@ -4,6 +4,8 @@ mod support;
 mod architecture;
 mod tidy;
 mod analyze;
+mod answers;
+mod backtest;
 mod operating;
 mod watch;
 mod chaos;

@@ -303,7 +303,9 @@ impl Engine {
                 | Fact::Incident(_)
                 | Fact::Outbox(_)
                 | Fact::Delivered { .. }
-                | Fact::DeadLetter { .. } => false,
+                | Fact::DeadLetter { .. }
+                | Fact::Answer(_)
+                | Fact::AnswerOver(_) => false,
             };
             if lasts {
                 self.lasting.push(fact.clone());

@@ -378,7 +378,52 @@ fn refuses_a_newer_schema() {
 fn migrations_are_pinned() {
     let hashes: Vec<String> =
         schema::MIGRATIONS.iter().map(|sql| format!("{:016x}", xxhash_rust::xxh3::xxh3_64(sql.as_bytes()))).collect();
-    assert_eq!(hashes, ["b7834a8b242f7c23"]);
+    assert_eq!(hashes, ["b7834a8b242f7c23", "d318117e1ab2d84e"]);
+}
+
+fn answer(id: u64) -> Answer {
+    Answer {
+        id: Fingerprint(id),
+        word: Word::Mute,
+        about: About::Kind(kind("sshd").id()),
+        host: Some("h1".into()),
+        title: HOSTILE.to_owned(),
+        kinds: vec![kind("sshd").id()],
+        templates: vec![Pinned { id: TemplateId::of("failed <*>"), text: "failed <*>".to_owned() }],
+        claims: vec![JudgedBy::Rule("r".into())],
+        groups: vec![HOSTILE.to_owned()],
+        severity: Severity::High,
+        rate: 3,
+        ceiling: 10,
+        since: at(0),
+        until: Some(at(9)),
+        reason: HOSTILE.to_owned(),
+        by: "root".to_owned(),
+    }
+}
+
+#[test]
+fn keeps_what_people_said_until_it_is_over() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut store = open(dir.path()).store;
+    let say = |id| Fact::Answer(Box::new(answer(id)));
+    store.commit(&[say(u64::MAX), say(2), say(2), Fact::AnswerOver(Fingerprint(2))], &[]).expect("commits");
+    assert_eq!(store.load().expect("loads").answers, [answer(u64::MAX)]);
+    assert_eq!(store.reader().answers().expect("lists"), [answer(u64::MAX)]);
+}
+
+/// A state that nobody has opened for writing since the upgrade can be read.
+#[test]
+fn reads_version_1_as_it_is() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let connection = Connection::open(dir.path().join(FILE)).expect("opens");
+    connection.execute_batch(include_str!("../v1.sql")).expect("the schema of version 1");
+    connection.execute_batch(include_str!("../v1_rows.sql")).expect("rows of version 1");
+    connection.pragma_update(None, "user_version", 1).expect("marks it");
+    drop(connection);
+    let reader = Reader::open(dir.path()).expect("opens");
+    assert_eq!(reader.answers().expect("none"), []);
+    assert_eq!(reader.load().expect("loads").incidents.len(), 1);
 }
 
 /// A file as version 1 wrote it, rows and all, opens today.
