@@ -41,6 +41,17 @@ impl Prepared {
         widest::run(Read { prepared: self, bytes, tail_at })
     }
 
+    /// Replaces what was prepared before by the lines at these places of `bytes`, where each of them begins and ends.
+    /// `tail_at` guesses where the tail of a line begins. Takes up to 4 GiB.
+    pub fn read_spans(
+        &mut self,
+        bytes: &[u8],
+        spans: impl Iterator<Item = (u32, u32)>,
+        tail_at: impl FnMut(&[u8]) -> Option<usize>,
+    ) {
+        widest::run(ReadSpans { prepared: self, bytes, spans, tail_at });
+    }
+
     /// In the order of the block.
     pub fn lines(&self) -> &[PreparedLine] {
         &self.lines
@@ -74,11 +85,44 @@ impl<F: FnMut(&[u8]) -> Option<usize>> Work for Read<'_, F> {
             next = newline + 1;
         });
         for line in lines.iter_mut() {
-            let (start, end) = (line.start as usize, line.end as usize);
-            let Some(at) = tail_at(bytes.get(start..end).unwrap_or_default()) else { continue };
-            line.tail_at = at as u32;
-            line.shape = tail_shape(bytes, marks, start + at, end, keys);
+            line.look(bytes, marks, keys, &mut tail_at);
         }
         next
+    }
+}
+
+struct ReadSpans<'p, S, F> {
+    prepared: &'p mut Prepared,
+    bytes: &'p [u8],
+    spans: S,
+    tail_at: F,
+}
+
+impl<S: Iterator<Item = (u32, u32)>, F: FnMut(&[u8]) -> Option<usize>> Work for ReadSpans<'_, S, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<C: Classify>(self, classes: C) {
+        let ReadSpans { prepared: Prepared { keys, marks, lines }, bytes, spans, mut tail_at } = self;
+        lines.clear();
+        marks.read(bytes, classes, |_| ());
+        for (start, end) in spans {
+            // What lies outside of the block is empty, as for everybody who reads such a line.
+            let inside = start <= end && end as usize <= bytes.len();
+            let (start, end) = if inside { (start, end) } else { (0, 0) };
+            let mut line = PreparedLine { start, end, tail_at: 0, shape: None };
+            line.look(bytes, marks, keys, &mut tail_at);
+            lines.push(line);
+        }
+    }
+}
+
+impl PreparedLine {
+    #[inline(always)]
+    fn look(&mut self, bytes: &[u8], marks: &Marks, keys: &Keys, tail_at: &mut impl FnMut(&[u8]) -> Option<usize>) {
+        let (start, end) = (self.start as usize, self.end as usize);
+        let Some(at) = tail_at(bytes.get(start..end).unwrap_or_default()) else { return };
+        self.tail_at = at as u32;
+        self.shape = tail_shape(bytes, marks, start + at, end, keys);
     }
 }

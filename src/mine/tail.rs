@@ -151,6 +151,9 @@ mod tests {
         assert!(prepared.read(&block, |line| (line.len() >= before).then_some(before)) > before + tail.len());
         let line = prepared.lines()[0];
         assert_eq!(prepared.shape(&block, &line, before), line.shape);
+        // The same line where somebody else found it.
+        prepared.read_spans(&block, std::iter::once((line.start, line.end)), |_| Some(before));
+        assert_eq!(prepared.lines(), [line]);
         line.shape
     }
 

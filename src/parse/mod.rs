@@ -50,3 +50,4 @@ pub use format::Format;
 pub use head::Front;
 pub use headline::headline;
 pub use plan::{Context, Locator, Plan};
+pub use tail::Reading;

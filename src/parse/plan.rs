@@ -1,18 +1,19 @@
 //! Which format the lines of one source have: a vote over the first lines, then one parse a line. Lines that do not fit
 //! are looked at afresh; where they become many, the vote is held again.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use crate::model::{Header, Medium, Timestamp};
+use crate::model::{Header, Medium, Notes, Timestamp};
 
 use super::clock::{self, Clock, OffsetCache};
 use super::format::Format;
 use super::head::{Front, Heads};
 use super::layout::{Layout, Profile};
 use super::line::{self, Setting};
-use super::tail;
+use super::tail::{self, Reading};
 
 /// Lines that vote.
 const VOTERS: u32 = 24;
@@ -168,6 +169,42 @@ impl Plan {
         line.get(front.end..).is_some_and(|tail| tail::is_read_by_shape(tail, header))
     }
 
+    /// What a line was parsed to, for all lines of which [`Plan::reads_by_shape`] speaks; `None` where it says no.
+    pub fn reading(&self, line: &[u8], front: &Front, header: &Header<'_>) -> Option<Reading> {
+        Reading::of(line.get(front.end..)?, header)
+    }
+
+    /// What [`Plan::parse`] would say of such a line, and counts it; `None` costs nothing but a parse.
+    #[inline]
+    pub fn read_again<'a>(&mut self, line: &'a [u8], front: &Front, reading: &Reading) -> Option<Header<'a>> {
+        let line = std::str::from_utf8(line).ok()?;
+        let (program, pid, message) = reading.again(line.get(front.end..)?)?;
+        let header = Header {
+            time: Some(front.time),
+            level: reading.level(),
+            host: Some(Cow::Borrowed(line.get(front.host.0..front.host.1)?)),
+            program: Cow::Borrowed(program),
+            pid,
+            unit: None,
+            message: Cow::Borrowed(message),
+            format: self.format().name(),
+            notes: Notes { guessed_time: front.guessed_time, ..Notes::default() },
+        };
+        self.count_known();
+        Some(header)
+    }
+
+    /// Where the tail of a line begins if only the time of it is new. A guess; what [`Plan::front`] says counts.
+    #[inline]
+    pub fn tail_at(&mut self, line: &[u8]) -> Option<usize> {
+        self.heads.tail_at(line)
+    }
+
+    /// Whether [`Plan::front`] can ever say something, as things are.
+    pub fn has_fronts(&self) -> bool {
+        matches!(self.phase, Phase::Settled { format: Format::Rfc3164 | Format::Rfc3339, .. })
+    }
+
     /// Counts a line that was not parsed, because one of its shape was.
     #[inline]
     pub fn count_known(&mut self) {
@@ -251,8 +288,8 @@ impl Plan {
         }
         let plan = self.inner.get_or_insert_with(|| Box::new(Plan::with(None, true)));
         let mut inner = match outer.message {
-            std::borrow::Cow::Borrowed(text) => plan.parse(text.as_bytes(), reference, context),
-            std::borrow::Cow::Owned(text) => line::into_owned(plan.parse(text.as_bytes(), reference, context)),
+            Cow::Borrowed(text) => plan.parse(text.as_bytes(), reference, context),
+            Cow::Owned(text) => line::into_owned(plan.parse(text.as_bytes(), reference, context)),
         };
         inner.notes.lossy |= outer.notes.lossy;
         inner.notes.odd_field |= outer.notes.odd_field;

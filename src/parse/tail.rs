@@ -1,9 +1,10 @@
 //! Which syslog lines are read the same whenever they have the same shape? For those, the answer for one line is the
 //! answer for the next. *Shape* is what a miner's hash keeps: all bytes but those of words with digits, of which only
 //! letters in front of the digits stay; whether the first such word is a number of up to nine digits is kept too, if it
-//! begins in the first 48 bytes. Says yes only where that is certain. Must not read lines: `syslog` does.
+//! begins in the first 48 bytes. Says yes only where that is certain. Reads no line that was not read before: `syslog`
+//! does.
 
-use crate::model::Header;
+use crate::model::{Header, Level};
 
 use super::cursor::Cursor;
 use super::kernel;
@@ -19,6 +20,56 @@ const PID_DIGITS_MAX: usize = 9;
 const BRACKETS: usize = 18;
 /// As far as `level=` is looked for.
 const PAIRS: usize = 256;
+
+/// What all tails of one shape were read as, beside what stands in each of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reading {
+    /// Bytes of the program's name.
+    program: u8,
+    /// As the tail or the priority in front of it says.
+    level: Option<Level>,
+}
+
+impl Reading {
+    pub fn level(&self) -> Option<Level> {
+        self.level
+    }
+
+    /// What a tail of this shape was read as; `None` for one whose shape does not tell.
+    pub(super) fn of(tail: &[u8], header: &Header<'_>) -> Option<Reading> {
+        if !is_read_by_shape(tail, header) {
+            return None;
+        }
+        Some(Reading { program: u8::try_from(header.program.len()).ok()?, level: header.level })
+    }
+
+    /// Program, pid and message of another tail of the shape.
+    #[inline]
+    pub(super) fn again<'a>(&self, tail: &'a str) -> Option<(&'a str, Option<u32>, &'a str)> {
+        let name = usize::from(self.program);
+        let bytes = tail.as_bytes();
+        let (pid, behind) = match bytes.get(name)? {
+            b'[' => {
+                let inside = bytes.get(name + 1..)?;
+                let digits = inside.iter().take(PID_DIGITS_MAX).take_while(|byte| byte.is_ascii_digit());
+                let (length, pid) =
+                    digits.fold((0, 0_u32), |(length, pid), byte| (length + 1, pid * 10 + u32::from(byte - b'0')));
+                if length == 0 || inside.get(length) != Some(&b']') {
+                    return None;
+                }
+                (Some(pid), name + length + 2)
+            }
+            _ => (None, name),
+        };
+        let mut cursor = Cursor::new(bytes.get(behind..)?.strip_prefix(b": ")?);
+        cursor.spaces();
+        let program = tail.get(..name)?;
+        if program == "kernel" {
+            kernel::skip_uptime(&mut cursor);
+        }
+        Some((program, pid, tail.get(tail.len() - cursor.rest().len()..)?.trim_ascii()))
+    }
+}
 
 /// Whether a tail is the kernel's with an uptime in front. Its numbers must have the right form, which no shape tells.
 #[inline]

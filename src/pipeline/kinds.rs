@@ -37,6 +37,8 @@ pub struct KindState {
     pub sample: Option<Box<Evidence>>,
     /// Differs from its row in the store.
     pub dirty: bool,
+    /// The kind in its place, since its template was merged away.
+    moved: Option<u32>,
 }
 
 /// The judge's word, as far as the path of a line needs it.
@@ -135,6 +137,7 @@ impl Kinds {
                     answer: Answer::None,
                     sample: None,
                     dirty: false,
+                    moved: None,
                 },
             );
         }
@@ -186,39 +189,82 @@ impl Kinds {
                         answer: Answer::None,
                         sample: None,
                         dirty: true,
+                        moved: None,
                     },
                 )
             }
         };
-        if let Some(state) = self.states.get_mut(index as usize) {
-            state.count += 1;
-            state.first_seen = state.first_seen.min(time);
-            state.last_seen = state.last_seen.max(time);
-            state.dirty = true;
-            self.any_dirty = true;
-            match phase {
-                Phase::Learn => state.learned = true,
-                Phase::Live => state.live_count += 1,
+        self.count(index, time, phase);
+        Touched { index, new_kind: found.is_none(), new_template, known_level }
+    }
+
+    /// Counts one more line of a kind that [`Kinds::touch`] found for a line of the same program, level and shape.
+    #[inline]
+    pub fn touch_again(&mut self, index: u32, time: Timestamp, phase: Phase) -> Option<Touched> {
+        let level = self.count(index, time, phase)?;
+        Some(Touched { index, new_kind: false, new_template: false, known_level: Some(level) })
+    }
+
+    /// Where the lines of a kind are counted now: its template may have become part of another one.
+    #[inline]
+    pub fn current(&self, index: u32) -> u32 {
+        match self.get(index).and_then(|state| state.moved) {
+            None => index,
+            Some(moved) => self.followed(moved),
+        }
+    }
+
+    #[cold]
+    fn followed(&self, mut index: u32) -> u32 {
+        // Each step leads to a kind that was there later; a longer way than there are kinds would be a circle.
+        for _ in 0..self.states.len() {
+            match self.get(index).and_then(|state| state.moved) {
+                Some(moved) => index = moved,
+                None => break,
             }
         }
-        Touched { index, new_kind: found.is_none(), new_template, known_level }
+        index
+    }
+
+    #[inline]
+    fn count(&mut self, index: u32, time: Timestamp, phase: Phase) -> Option<Level> {
+        let state = self.states.get_mut(index as usize)?;
+        state.count += 1;
+        state.first_seen = state.first_seen.min(time);
+        state.last_seen = state.last_seen.max(time);
+        state.dirty = true;
+        self.any_dirty = true;
+        match phase {
+            Phase::Learn => state.learned = true,
+            Phase::Live => state.live_count += 1,
+        }
+        Some(state.kind.level)
     }
 
     /// The lines of `gone` belong to `into` from now on: its kinds are known there already. Returns each kind that is
     /// gone with the one in its place.
     pub fn merge(&mut self, gone: TemplateId, into: TemplateId) -> Vec<(Kind, Kind)> {
-        let moved: Vec<(Kind, bool, Timestamp)> = self
-            .states
-            .iter()
-            .filter(|state| state.kind.template == gone)
-            .map(|state| (Kind { template: into, ..state.kind.clone() }, state.learned, state.first_seen))
+        let moved: Vec<(u32, Kind, bool, Timestamp)> = (0..)
+            .zip(&self.states)
+            .filter(|(_, state)| state.kind.template == gone)
+            .map(|(index, state)| {
+                (index, Kind { template: into, ..state.kind.clone() }, state.learned, state.first_seen)
+            })
             .collect();
-        let pairs = moved.iter().map(|(kind, _, _)| (Kind { template: gone, ..kind.clone() }, kind.clone())).collect();
-        for (kind, learned, first_seen) in moved {
+        let pairs =
+            moved.iter().map(|(_, kind, _, _)| (Kind { template: gone, ..kind.clone() }, kind.clone())).collect();
+        for (index, kind, learned, first_seen) in moved {
             let phase = if learned { Phase::Learn } else { Phase::Live };
             let touched = self.touch(&kind.program, kind.level, into, first_seen, phase);
             if let Some(state) = self.get_mut(touched.index) {
                 state.count = state.count.saturating_sub(1);
+                // Where the way goes on from here, it never leads back.
+                state.moved = None;
+            }
+            if let Some(state) = self.get_mut(index)
+                && index != touched.index
+            {
+                state.moved = Some(touched.index);
             }
         }
         pairs

@@ -1,4 +1,5 @@
-//! The path of a line: parse, mine, count, detect, into the batch. A known line touches counters and is forgotten.
+//! The path of a line: parse, mine, count, detect, into the batch. One like a line before is neither parsed nor mined: it
+//! touches counters and is forgotten.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::detect::{Counted, Horizon, MeterId, Seen};
-use crate::mine::{Change, Mined};
+use crate::mine::{Change, Detail, Mined};
 use crate::model::{
     Evidence, Fact, Finding, Header, Kind, Level, LineBlock, LineSpan, Medium, Origin, Phase, Place, SourceCounts,
     TemplateRow, Timestamp, clip,
@@ -17,6 +18,7 @@ use crate::parse::{Format, Plan, headline};
 
 use super::clock::{EventClock, Pace};
 use super::kinds::Answer;
+use super::memory::Known;
 use super::silence::Voice;
 use super::twins::Heard;
 use super::{Effects, LineMark, Passed, Pipeline, Shown};
@@ -71,14 +73,24 @@ impl Pipeline {
             self.sources.remove(&block.origin.name).unwrap_or_else(|| self.new_source(&block.origin, number));
         let reference = block.origin.written.unwrap_or(now);
         source.plan.prime(block.lines().map(|(bytes, _)| bytes), reference, &self.context);
+        self.memory.prepare(block, &mut source.plan);
         let detail = self.miner.growth(source.number).detail();
         let mut findings = Vec::new();
         let mut counts = SourceCounts::default();
         let mut voice = self.silence.listen(&block.origin.name);
-        for (bytes, span) in block.lines() {
+        for (number, (bytes, span)) in block.lines().enumerate() {
             source.lines += 1;
-            self.miner.enter(source.number, source.lines);
-            let mut header = source.plan.parse(bytes, reference, &self.context);
+            let front = source.plan.front(bytes, reference);
+            let key = front.and_then(|front| Some((front, self.memory.key(block, number, &front, source.number)?)));
+            let found = key.and_then(|(front, key)| {
+                let (place, known) = self.memory.find(key)?;
+                let header = source.plan.read_again(bytes, &front, &known.reading)?;
+                Some((place, known.kind, header))
+            });
+            let (known, mut header) = match found {
+                Some((place, kind, header)) => (Some((place, kind)), header),
+                None => (None, source.plan.parse(bytes, reference, &self.context)),
+            };
             header.notes.truncated |= span.truncated;
             counts.lines += 1;
             counts.lossy += u64::from(header.notes.lossy);
@@ -109,9 +121,33 @@ impl Pipeline {
             if self.detect.count_source(source.meter, time, block.phase) {
                 self.detect.source_beat(&source.host, time, block.phase, &mut findings);
             }
-            if heard != Heard::Twin {
+            if heard == Heard::Twin {
+                if let (None, Some((front, key))) = (known, key)
+                    && let Some(reading) = source.plan.reading(bytes, &front, &passing.header)
+                {
+                    self.memory.put(key, Known { reading, kind: None });
+                }
+            } else {
                 passing.heard = heard;
-                let index = self.line(&passing, &block.origin, block.phase, now, &mut findings, out);
+                let kind = known.and_then(|(_, kind)| kind);
+                if kind.is_none() {
+                    self.miner.enter(source.number, source.lines);
+                }
+                let index = self.line(&passing, kind, &block.origin, block.phase, now, &mut findings, out);
+                if kind.is_none()
+                    && let Some(index) = index
+                    && self.is_memorable(&passing.header, index, source.number)
+                {
+                    match (known, key) {
+                        (Some((place, _)), _) => self.memory.name(place, index),
+                        (None, Some((front, key))) => {
+                            if let Some(reading) = source.plan.reading(bytes, &front, &passing.header) {
+                                self.memory.put(key, Known { reading, kind: Some(index) });
+                            }
+                        }
+                        (None, None) => {}
+                    }
+                }
                 if self.tracing {
                     let passed = index.and_then(|index| self.passed(&passing, index));
                     self.tell(std::mem::take(&mut findings), now, out);
@@ -179,9 +215,20 @@ impl Pipeline {
         Some(Heard::First)
     }
 
+    /// Whether every line of its shape is of this kind, as long as the source is what it is.
+    fn is_memorable(&self, header: &Header<'_>, index: u32, source: u32) -> bool {
+        // Of a record of many lines the shape does not tell the headline.
+        !header.message.contains('\n')
+            && self.miner.growth(source).detail() == Detail::Full
+            && self.kinds.get(index).is_some_and(|state| *state.kind.program == *header.program)
+    }
+
+    /// `known` is the kind of an earlier line that this one is like.
+    #[expect(clippy::too_many_arguments, reason = "all that a line comes with, and where it goes")]
     fn line(
         &mut self,
         passing: &Passing<'_>,
+        known: Option<u32>,
         origin: &Arc<Origin>,
         phase: Phase,
         now: Timestamp,
@@ -190,8 +237,15 @@ impl Pipeline {
     ) -> Option<u32> {
         let Passing { header, time, host, span, heard, source } = passing;
         let level = header.level.unwrap_or_default();
-        let headline = headline(&header.message);
-        let mined = self.miner.mine(&headline);
+        let known = known.map(|index| self.kinds.current(index));
+        let headline = if known.is_some() { Cow::Borrowed(&*header.message) } else { headline(&header.message) };
+        let mined = match known {
+            Some(index) => {
+                let template = self.kinds.get(index)?.kind.template;
+                Mined { template, change: None, new_shape: false }
+            }
+            None => self.miner.mine(&headline),
+        };
         if let Some(Change::Merged { gone }) = mined.change {
             let mut pairs = self.kinds.merge(gone, mined.template);
             for merge in self.miner.further_merges() {
@@ -226,7 +280,10 @@ impl Pipeline {
             plain.told &= !first;
             first
         });
-        let mut touched = self.kinds.touch(&header.program, level, mined.template, *time, phase);
+        let mut touched = match known {
+            Some(index) => self.kinds.touch_again(index, *time, phase)?,
+            None => self.kinds.touch(&header.program, level, mined.template, *time, phase),
+        };
         if level_is_news {
             touched.known_level = None;
         }

@@ -15,6 +15,7 @@ mod ledger;
 mod rhythm;
 mod silence;
 mod kinds;
+mod memory;
 mod lines;
 mod marks;
 mod asking;
@@ -30,6 +31,8 @@ mod explain;
 mod tests;
 #[cfg(test)]
 mod asking_test;
+#[cfg(test)]
+mod memory_test;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -54,6 +57,7 @@ use explosion::Exploded;
 use kinds::Kinds;
 use ledger::Ledger;
 use lines::{Entry, SourceState};
+use memory::Memory;
 use silence::Silence;
 use twins::Twins;
 
@@ -99,6 +103,7 @@ pub struct Pipeline {
     miner: Miner,
     exploded: Exploded,
     kinds: Kinds,
+    memory: Memory,
     twins: Twins,
     /// Keys the hashes of lines in `twins`.
     twin_seed: u64,
@@ -184,6 +189,7 @@ impl Pipeline {
             miner: Miner::new(&mine, seed),
             exploded: Exploded::default(),
             kinds: Kinds::default(),
+            memory: Memory::new(seed),
             twins: Twins::default(),
             twin_seed: SplitMix(!seed).next(),
             detect: Detect::new(&detect, rules),

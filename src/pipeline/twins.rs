@@ -27,6 +27,11 @@ pub enum Heard {
 /// Remembers the last seconds of lines by hash, and how often each source said them.
 #[derive(Debug, Default)]
 pub struct Twins {
+    /// The only source so far, and all it said lately: nobody looks that up before somebody else speaks.
+    alone: Option<u32>,
+    said: VecDeque<(Timestamp, u64, bool)>,
+    /// Several sources spoke.
+    several: bool,
     seen: HashMap<u64, Saying, BuildHasherDefault<Already>>,
     /// In order of first arrival, for forgetting.
     order: VecDeque<(Timestamp, u64)>,
@@ -70,6 +75,31 @@ impl Twins {
     /// A source repeating itself is never a twin: the n-th copy from one source counts unless another source already
     /// said it n times.
     pub fn look(&mut self, line: u64, source: u32, time: Timestamp, leveled: bool) -> Heard {
+        if !self.several {
+            if *self.alone.get_or_insert(source) == source {
+                self.say(line, time, leveled);
+                return Heard::First;
+            }
+            self.several = true;
+            for (at, line, leveled) in std::mem::take(&mut self.said) {
+                self.look_up(line, self.alone.unwrap_or(source), at, leveled);
+            }
+        }
+        self.look_up(line, source, time, leveled)
+    }
+
+    /// The only source said a line.
+    fn say(&mut self, line: u64, time: Timestamp, leveled: bool) {
+        while let Some(&(at, ..)) = self.said.front() {
+            if apart(at, time) <= WINDOW && self.said.len() < MAX_LINES {
+                break;
+            }
+            self.said.pop_front();
+        }
+        self.said.push_back((time, line, leveled));
+    }
+
+    fn look_up(&mut self, line: u64, source: u32, time: Timestamp, leveled: bool) -> Heard {
         self.forget(time);
         let fresh = || Saying { at: time, first: (source, 1), others: Vec::new(), leveled };
         let saying = match self.seen.entry(line) {
@@ -167,11 +197,24 @@ mod tests {
     }
 
     #[test]
+    fn what_the_first_source_said_alone_is_known_when_the_second_one_speaks() {
+        let alone: Vec<(i64, u32, u64)> = (0..100).map(|at| (at / 10, 1, at as u64 % 15)).collect();
+        let copies = (60..100).map(|at| (at / 10, 2, at as u64 % 15));
+        let said: Vec<(i64, u32, u64)> = alone.into_iter().chain(copies).collect();
+        let expected: Vec<bool> = (0..140).map(|at| at >= 100).collect();
+        check(&said, &expected);
+    }
+
+    #[test]
     fn stays_bounded() {
         let mut twins = Twins::default();
         for line in 0..200_000 {
             twins.look(line, 1, Timestamp::EPOCH, true);
         }
-        assert!(twins.seen.len() <= MAX_LINES && twins.order.len() <= MAX_LINES);
+        assert!(twins.said.len() <= MAX_LINES && twins.seen.is_empty());
+        for line in 0..200_000 {
+            twins.look(line, 2, Timestamp::EPOCH, true);
+        }
+        assert!(twins.seen.len() <= MAX_LINES && twins.order.len() <= MAX_LINES && twins.said.is_empty());
     }
 }
