@@ -155,7 +155,7 @@ impl Pipeline {
                 [] => Some(Arc::clone(&self.context.host)),
                 [host] => Some(Arc::clone(host)),
                 several => {
-                    let hosts: Vec<String> = several.iter().take(MAX_NAMED).map(|host| one_line(host).into()).collect();
+                    let hosts: Vec<String> = several.iter().take(MAX_NAMED).map(|host| one_line(host)).collect();
                     return Err(format!(
                         "it was seen on several hosts ({}); say which with --host NAME, or --host '*' for every host",
                         hosts.join(", ")
