@@ -74,8 +74,12 @@ impl Tailer {
     /// Finds files of an earlier life that no pattern leads to: a link led to them, or another config. What was written
     /// to them before we came back is read.
     pub(super) fn admit_strays(&mut self, now: Now) {
-        let is_stray =
-            |orphan: &&mut Orphan| !orphan.settled && !orphan.truncated && self.finder.covers(&orphan.path()).is_none();
+        let running = self.running;
+        let is_stray = |orphan: &&mut Orphan| {
+            // What was done may have been written to once more while nobody looked.
+            let open = !orphan.settled || !running && orphan.has_grown();
+            open && !orphan.truncated && self.finder.covers(&orphan.path()).is_none()
+        };
         let strays: Vec<(PathBuf, FileId)> =
             self.orphans.iter_mut().filter(is_stray).map(|orphan| (orphan.path(), orphan.id())).collect();
         for (path, id) in strays {
@@ -404,7 +408,8 @@ impl Tailer {
         let mut generation = self.generation(&found, Arc::clone(&orphan.stream));
         generation.take_place(orphan);
         generation.life = Life::Sealed { since: now.steady };
-        self.tell_later(&mut generation, now);
+        // What is in the file now, if it is still there, was seen later.
+        self.tell_later(&mut generation, Now { wall: orphan.place.seen_at, ..now });
     }
 
     fn learn(&mut self, found: &Found, until: u64, packed: bool) {

@@ -54,6 +54,12 @@ impl Orphan {
             || identity::locate(&path, self.id()).is_some()
     }
 
+    /// Its file is where it was, and longer.
+    pub fn has_grown(&self) -> bool {
+        fs::symlink_metadata(self.path())
+            .is_ok_and(|metadata| FileId::of(&metadata).is_same(&self.id()) && metadata.len() > self.place.offset)
+    }
+
     pub fn anchors(&self) -> Anchors {
         Anchors::of_place(&self.place)
     }

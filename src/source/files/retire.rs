@@ -85,6 +85,11 @@ impl Tailer {
         if truncated {
             let stream = self.next_stream(generation.id, now);
             self.table.start_over(number, stream);
+            // Also at byte 0: should we stop now, it is known that something new began here.
+            if let Some(generation) = self.table.get_mut(number) {
+                // Into a queue, which takes everything.
+                let _ = generation.tell(now, &mut keep(&mut self.events));
+            }
         } else {
             self.table.remove(number);
         }
@@ -93,7 +98,7 @@ impl Tailer {
 
     /// Says which orphans nobody claimed.
     pub(super) fn settle(&mut self, now: Now) {
-        let mut events = Vec::new();
+        let mut settled = Vec::new();
         for orphan in self.orphans.iter_mut() {
             if orphan.settled || now.steady < orphan.since + self.limits.orphan_wait {
                 continue;
@@ -110,10 +115,12 @@ impl Tailer {
                 (false, 0) => (format!("gone; lines after byte {at} may be lost"), None),
                 (false, unread) => (format!("gone with {unread} bytes unread after byte {at}"), Some(unread)),
             };
-            events.push(SourceEvent::Gap { origin: Arc::clone(&orphan.name), reason, lost });
+            settled.push((orphan.clone(), SourceEvent::Gap { origin: Arc::clone(&orphan.name), reason, lost }));
         }
-        for event in events {
+        for (orphan, event) in settled {
             self.event(event);
+            // Once, not after every start.
+            self.close_stream(&orphan, now);
         }
     }
 

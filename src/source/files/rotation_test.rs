@@ -331,7 +331,28 @@ fn deleted_while_down_is_a_gap() {
     bed.remove("app.log");
     bed.start();
     bed.pass(30_000);
-    assert_eq!(bed.gaps(), [("gone; lines after byte 8 may be lost".to_owned(), None)]);
+    let gaps = [("gone; lines after byte 8 may be lost".to_owned(), None)];
+    assert_eq!(bed.gaps(), gaps);
+    bed.stop();
+    bed.start();
+    bed.pass(30_000);
+    assert_eq!(bed.gaps(), gaps, "once is enough");
+}
+
+#[test]
+fn a_truncation_is_said_once() {
+    let mut bed = following();
+    bed.append("app.log", "two\n");
+    bed.truncate("app.log");
+    bed.append("app.log", "three\n");
+    bed.then(&["three"]);
+    bed.pass(30_000);
+    assert_eq!(bed.gaps().len(), 1);
+    bed.stop();
+    bed.append("app.log", "four\n");
+    bed.start();
+    bed.pass(30_000);
+    assert_eq!((bed.take(), bed.gaps().len()), (vec!["four".to_owned()], 1));
 }
 
 #[test]
@@ -362,6 +383,45 @@ fn symlink_swapped_to_another_file() {
     bed.then(&["two", "three"]);
     bed.append("data/0", "late\n");
     bed.then(&["late"]);
+}
+
+#[test]
+fn written_to_once_more_while_down_behind_a_link_that_then_leads_elsewhere() {
+    let mut bed = bed(&["cur.log"]);
+    bed.append("data/f0", "old\n");
+    symlink("data/f0", bed.path("cur.log")).expect("to link it");
+    bed.start();
+    bed.rename("data/f0", "data/f0.1");
+    bed.append("data/f0", "one\n");
+    bed.then(&["one"]);
+    bed.pass(70_000);
+    bed.stop();
+    bed.append("data/f0.1", "two\n");
+    bed.append("data/f1", "three\n");
+    bed.remove("cur.log");
+    symlink("data/f1", bed.path("cur.log")).expect("to link it");
+    bed.start();
+    bed.then(&["two", "three"]);
+}
+
+#[test]
+fn truncated_behind_a_link_that_then_leads_elsewhere() {
+    let mut bed = bed(&["cur.log"]);
+    bed.append("data/f0", "old\n");
+    symlink("data/f0", bed.path("cur.log")).expect("to link it");
+    bed.start();
+    bed.append("data/f0", "one\n");
+    bed.then(&["one"]);
+    bed.copy("data/f0", "data/f0.1");
+    bed.truncate("data/f0");
+    bed.then(&[]);
+    bed.stop();
+    bed.append("data/f0", "two\n");
+    bed.append("data/f1", "three\n");
+    bed.remove("cur.log");
+    symlink("data/f1", bed.path("cur.log")).expect("to link it");
+    bed.start();
+    bed.then(&["two", "three"]);
 }
 
 #[test]
