@@ -29,15 +29,9 @@ const AT_ONCE: usize = 8;
 /// Longest path of a socket that fits everywhere (`sun_path` in unix(7)).
 const MAX_PATH: usize = 100;
 
-/// Where commands are taken. The files go when it does.
+/// Where others find the socket. The files go when it does, so keep it until the end: tasks are not dropped then.
 #[derive(Debug)]
-pub struct Door {
-    listener: UnixListener,
-    _files: Files,
-}
-
-#[derive(Debug)]
-struct Files(Vec<PathBuf>);
+pub struct Files(Vec<PathBuf>);
 
 impl Drop for Files {
     fn drop(&mut self) {
@@ -53,7 +47,7 @@ impl Drop for Files {
 ///
 /// # Errors
 /// As the file system says.
-pub fn open(state_dir: &Path) -> io::Result<Door> {
+pub fn open(state_dir: &Path) -> io::Result<(UnixListener, Files)> {
     let known = state_dir.join(NAME);
     // systemd gives several directories with `:` between them; the first one is ours.
     let runtime = std::env::var("RUNTIME_DIRECTORY").ok();
@@ -69,7 +63,7 @@ pub fn open(state_dir: &Path) -> io::Result<Door> {
         std::os::unix::fs::symlink(&path, &known)?;
         files.0.push(known);
     }
-    Ok(Door { listener, _files: files })
+    Ok((listener, files))
 }
 
 /// Calls `with` with a name of `path` that is short enough for a socket.
@@ -86,11 +80,11 @@ pub fn at_short_path<T>(path: &Path, with: impl FnOnce(PathBuf) -> io::Result<T>
 }
 
 /// Takes commands until the process ends.
-pub async fn serve(door: Door, control: mpsc::Sender<Control>) {
+pub async fn serve(listener: UnixListener, control: mpsc::Sender<Control>) {
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     let own = rustix::process::geteuid().as_raw();
     loop {
-        let stream = match door.listener.accept().await {
+        let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::warn!(%error, "cannot take a command");

@@ -64,11 +64,17 @@ async fn serve(options: Options) -> anyhow::Result<u8> {
     }
     let driver = Driver::start(assembled.parts).context("cannot start watching")?;
     let (control, told) = mpsc::channel(4);
-    match control::open(&options.config.state_dir) {
-        Ok(door) => drop(tokio::spawn(control::serve(door, control.clone()))),
+    let _socket = match control::open(&options.config.state_dir) {
+        Ok((listener, files)) => {
+            tokio::spawn(control::serve(listener, control.clone()));
+            Some(files)
+        }
         // Watching goes on; only commands that write need it.
-        Err(error) => tracing::warn!(%error, "no control socket: `logwren mute` and the like only work while stopped"),
-    }
+        Err(error) => {
+            tracing::warn!(%error, "no control socket: `logwren mute` and the like only work while stopped");
+            None
+        }
+    };
     systemd::ready();
     let vitals = driver.vitals();
     if let Some(limit) = systemd::watchdog_limit() {
