@@ -210,9 +210,9 @@ pub struct Templates {
     #[arg(long, value_name = "FILE")]
     pub assignments: Option<PathBuf>,
 
-    /// Threads to read with; the result is the same with any number. Default: the processors there are, up to 4
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub threads: Option<u8>,
+    /// Threads to read with; the result is the same with any number
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub threads: u8,
 }
 
 #[derive(Args, Debug)]

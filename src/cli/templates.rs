@@ -20,7 +20,7 @@ pub fn run(templates: &Templates) -> anyhow::Result<u8> {
     // Times are of no interest here, so any zone does.
     let context = Context { zone: jiff::tz::TimeZone::UTC, host: crate::daemon::host_name() };
     let now = crate::driver::now();
-    let threads = templates.threads.map_or_else(default_threads, usize::from);
+    let threads = usize::from(templates.threads);
     let mut mining = Mining::new(&mine::Config::default(), fastrand::u64(..), context);
     let mut failed = None;
     // In the order of their numbers: what cannot be opened has none.
@@ -53,11 +53,6 @@ pub fn run(templates: &Templates) -> anyhow::Result<u8> {
     }
     say_losses(&mining, &read);
     failed.map_or(Ok(exit::OK), Err)
-}
-
-/// As many as there are processors, up to four: more would only wait for the one that applies.
-fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(4)
 }
 
 fn text(out: &mut impl Write, mining: &Mining) -> io::Result<()> {

@@ -171,8 +171,8 @@ fn the_socket_cannot_be_abused() {
 
     // Two commands at once: both are taken, one after the other.
     let id = incident.id.to_string();
+    let words = [["mute", &id], ["normal", &id]];
     std::thread::scope(|scope| {
-        let words = [["mute", &id], ["normal", &id]];
         let both: Vec<_> = words.iter().map(|words| scope.spawn(|| logwren(&home, words))).collect();
         for one in both {
             assert!(one.join().expect("no panic").status.success());
