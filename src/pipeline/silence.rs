@@ -71,6 +71,11 @@ struct SavedVoice {
 }
 
 impl Voice {
+    /// A log that only taught may have ended long before us.
+    fn has_been_heard(&self) -> bool {
+        self.heard > Timestamp::EPOCH
+    }
+
     /// One line with the time it says of itself.
     pub fn line(&mut self, stamp: Option<Timestamp>) {
         self.lines += 1;
@@ -114,6 +119,7 @@ impl Silence {
             voice.heard = now;
         }
         if voice.missed.is_none()
+            && voice.has_been_heard()
             && let Some(patience) = voice.rhythm.patience()
         {
             let due = voice.heard.max(self.deaf_until).saturating_add(patience);
@@ -152,7 +158,7 @@ impl Silence {
         }
         self.next = None;
         let mut missed = Vec::new();
-        for voice in self.voices.values_mut().filter(|voice| voice.missed.is_none()) {
+        for voice in self.voices.values_mut().filter(|voice| voice.missed.is_none() && voice.has_been_heard()) {
             let Some(patience) = voice.rhythm.patience() else { continue };
             let due = voice.heard.max(self.deaf_until).saturating_add(patience);
             if due > now {

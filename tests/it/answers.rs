@@ -189,12 +189,14 @@ fn the_socket_cannot_be_abused() {
 fn nobody_else_is_heard() {
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::process::CommandExt;
-    if !rustix::process::geteuid().is_root() {
-        // Only root can become somebody else; who is not is refused by the file's mode, which is tested above.
-        return;
-    }
     let home = Home::new();
     let (daemon, incident) = with_incident(&home);
+    let mode = std::fs::metadata(home.path("state/control.sock")).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "the first door");
+    if !rustix::process::geteuid().is_root() {
+        // Only root can become somebody else and try the second one.
+        return;
+    }
     // Even where files are open to all by mistake.
     let open = |path: &Path| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).expect("opened");
