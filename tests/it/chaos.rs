@@ -120,7 +120,7 @@ fn numbers_are_incidents(home: &Home) {
     };
     home.write(
         "rules.d/numbers.toml",
-        &format!("{}{}", rule("numbered", "low", "number"), rule("numbered-alarm", "medium", "alarm")),
+        &format!("{}{}", rule("numbered", "low", "number"), rule("numbered-alarm", "critical", "alarm")),
     );
 }
 

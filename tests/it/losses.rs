@@ -25,7 +25,7 @@ fn config(home: &Home, rest: &str) -> PathBuf {
     std::fs::create_dir_all(home.path("rules.d")).expect("made");
     home.write(
         "rules.d/numbers.toml",
-        "[[rules]]\nname = 'numbered'\ncategory = 'other'\nseverity = 'medium'\ntitle = 'A numbered line'\n\
+        "[[rules]]\nname = 'numbered'\ncategory = 'other'\nseverity = 'critical'\ntitle = 'A numbered line'\n\
          reason = 'number {key}'\nremediation = ['nothing']\nvalues = true\n\
          match = { program = ['count'], message = '^number (?P<key>\\d+) of the test$' }\n\
          examples = { matches = ['count: number 1 of the test', 'count: number 22 of the test'], \

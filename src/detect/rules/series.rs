@@ -147,7 +147,7 @@ impl Series {
                 counter.repeat = Some(Repeat::new(report));
                 counter.before.clear();
                 counter.taught = phase == Phase::Learn;
-                counter.crowded = phase == Phase::Live && rule.severity < Some(Severity::Critical) && {
+                counter.crowded = phase == Phase::Live && may_crowd(rule) && {
                     let crowded = is_crowded(&self.begun, &key, at);
                     begin(&mut self.begun, &key, at);
                     crowded
@@ -190,7 +190,7 @@ impl Series {
         let counter = self.counters.peek(key).filter(|counter| counter.repeat.is_some());
         let crowded = match counter {
             Some(counter) => counter.crowded,
-            None => rule.severity < Some(Severity::Critical) && is_crowded(&self.begun, key, at),
+            None => may_crowd(rule) && is_crowded(&self.begun, key, at),
         };
         if crowded { CROWD } else { &key.key }
     }
@@ -266,6 +266,11 @@ impl Counter {
         let repeat = self.repeat.as_ref().map(Repeat::last_line);
         self.hits.last().max(self.before.last()).max(repeat)
     }
+}
+
+/// Low ones are not sent to anybody, and critical ones are always told one by one.
+fn may_crowd(rule: &Rule) -> bool {
+    rule.severity.is_none_or(|severity| severity > Severity::Low && severity < Severity::Critical)
 }
 
 /// So many incidents began lately that one more is told together with others.
