@@ -323,9 +323,10 @@ fn settled(model: &FakeGemini) -> usize {
     }
 }
 
+/// Each on a host of its own: of one host, many are told together.
 fn oom(victim: &str) -> String {
     format!(
-        "{} web-03 kernel: Out of memory: Killed process 4321 ({victim}) total-vm:8123456kB, anon-rss:6123456kB, \
+        "{} web-{victim} kernel: Out of memory: Killed process 4321 ({victim}) total-vm:8123456kB, anon-rss:6123456kB, \
          file-rss:0kB, shmem-rss:0kB, UID:1000 pgtables:13000kB oom_score_adj:0\n",
         Timestamp::now()
     )
