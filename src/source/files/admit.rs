@@ -285,6 +285,15 @@ impl Tailer {
         }
         // Written to once more after it was done, and packed before anybody looked.
         let grown = |offset: u64| length.is_some_and(|length| length != offset as u32);
+        if let Some(Twin::Held(number)) = twin
+            && let Some(held) = self.table.get_mut(number)
+            && held.is_sealed()
+        {
+            match grown(held.offset()) {
+                true if held.copied => twin = None,
+                grown => held.copied |= !grown,
+            }
+        }
         let orphaned = match twin {
             Some(Twin::Former(number)) => self.orphan(number, true, now),
             Some(Twin::Held(number)) => match self.table.get(number) {

@@ -66,6 +66,8 @@ pub struct Generation {
     /// A packed copy of what is read elsewhere. Has no place of its own: should we die before the other one is drained,
     /// the rest is read from here.
     pub echo: bool,
+    /// A packed file holds just what was read of it: one that starts the same and goes on is another.
+    pub copied: bool,
     /// Look at the head before the first line: it may be binary.
     pub check_binary: bool,
     /// Something may have changed since the last turn.
@@ -107,6 +109,7 @@ impl Generation {
             life: Life::Active,
             packed: false,
             echo: false,
+            copied: false,
             check_binary: false,
             dirty: true,
             round: 0,
@@ -204,8 +207,8 @@ impl Generation {
         Ok(Some(at))
     }
 
-    /// True when `plain` holds the same bytes as this file, as far as both go and as is worth the time; also when this
-    /// file is not at hand.
+    /// True when `plain` was packed from this file: it holds the same bytes and no more than it, as far as is worth the
+    /// time; also when this file is not at hand.
     ///
     /// # Errors
     /// When `plain` cannot be read.
@@ -218,6 +221,9 @@ impl Generation {
             plain.by_ref().take(COMPARE as u64).read_to_end(&mut its)?;
             let common = read_at(&own, &mut mine, at).unwrap_or(0).min(its.len());
             if mine.get(..common) != its.get(..common) {
+                return Ok(false);
+            }
+            if common < its.len() {
                 return Ok(false);
             }
             if common < COMPARE {

@@ -125,7 +125,8 @@ impl Tailer {
                     continue;
                 }
             } else if young()
-                && generation.peek().is_ok_and(|own| own.is_empty() == head.is_empty() && head.starts_with(&own))
+                && generation.peek().is_ok_and(|own| own == head)
+                && packed().map_or(Ok(true), |plain| generation.goes_on_like(plain)).unwrap_or(true)
             {
                 Twin::Held
             } else {

@@ -109,6 +109,29 @@ fn compressed_at_once_while_unread() {
     bed.then(&[]);
 }
 
+/// An unfinished line may be how the next generation begins.
+#[test]
+fn packed_files_that_start_like_an_unfinished_line() {
+    for quiet in [0, 65_000] {
+        let mut bed = following();
+        bed.rename("app.log", "app.log.1");
+        bed.append("app.log", "line 1");
+        bed.rename("app.log.1", "app.log.2");
+        bed.rename("app.log", "app.log.1");
+        bed.pass(quiet);
+        bed.append("app.log", "line 10\nline 11\n");
+        bed.rename("app.log.1", "app.log.2");
+        bed.rename("app.log", "app.log.1");
+        bed.gzip("app.log.1", "app.log.1.gz");
+        bed.gzip("app.log.2", "app.log.2.gz");
+        bed.append("app.log", "line 12\n");
+        bed.pass(100_000);
+        let mut lines = bed.take();
+        lines.sort_unstable();
+        assert_eq!(lines, ["line 1 (partial)", "line 10", "line 11", "line 12"], "{quiet}");
+    }
+}
+
 #[test]
 fn date_named_files() {
     let mut bed = bed(&["app-*.log"]);
