@@ -220,7 +220,7 @@ fn paused(short: bool) {
     let daemon = watch(&home, &format!("[judge]\nmode = 'off'\n{}", to(&hook)));
     std::thread::sleep(Duration::from_secs(2));
     let before = megabytes(daemon.pid(), "VmRSS");
-    hook.script((0..20).map(|_| Reply::status(503, "away")));
+    hook.script((0..6).map(|_| Reply::status(503, "away")));
     append(&log, &oom("first"));
     let (megabytes_to_write, mut written, mut lines, mut most) =
         (if short { 100 } else { 1_024 }, 0usize, 0usize, before);

@@ -1,6 +1,7 @@
 //! What goes wrong around the main job, and how an operator hears of it: wrong configs, a state in use, a crashed
 //! reader, every line judged.
 
+use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
@@ -126,6 +127,27 @@ fn nobody_reading_to_the_end_is_no_mistake() {
         let output = Command::new(env!("CARGO_BIN_EXE_logwren")).args(arguments).stdout(writer).output().expect("runs");
         assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}: {output:?}");
     }
+}
+
+#[test]
+fn a_systemd_that_does_not_listen_holds_nothing_up() {
+    let home = Home::new();
+    let socket = home.path("deaf");
+    let deaf = UnixDatagram::bind(&socket).expect("bound");
+    let full = UnixDatagram::unbound().expect("made");
+    full.set_nonblocking(true).expect("set");
+    while full.send_to(b"STATUS=busy", &socket).is_ok() {}
+    let log = home.log("kern.log");
+    append(&log, &line("kernel", "ready"));
+    let config = home.config("[judge]\nmode = 'off'\n");
+    let arguments = ["watch", "--config", &config.display().to_string()];
+    let daemon = Daemon::start(&arguments, &[("NOTIFY_SOCKET", &socket.display().to_string())]);
+    daemon.wait_logged("logwren: learned ");
+    append(&log, &line("kernel", "Out of memory: Killed process 4321 (mysqld) total-vm:8123456kB, anon-rss:6123456kB"));
+    daemon.wait_printed("mysqld");
+    let (status, said) = daemon.stop();
+    assert!(status.success(), "{said}");
+    drop(deaf);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -69,7 +69,7 @@ pub fn append(path: &Path, text: &str) {
 /// A running `logwren`; killed when dropped.
 pub struct Daemon {
     child: Child,
-    notify: UnixDatagram,
+    notify: mpsc::Receiver<String>,
     told: Vec<String>,
     stdout: Arc<Mutex<String>>,
     stderr: Arc<Mutex<String>>,
@@ -133,6 +133,7 @@ impl Daemon {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
+        let notify = hear(notify);
         let stdout = collect(child.stdout.take().expect("piped"));
         let stderr = collect(child.stderr.take().expect("piped"));
         Daemon { child, notify, told: Vec::new(), stdout, stderr, _folder: folder }
@@ -177,11 +178,8 @@ impl Daemon {
     }
 
     fn listen(&mut self, limit: Duration) -> bool {
-        self.notify.set_read_timeout(Some(limit)).expect("set");
-        let mut message = [0u8; 4096];
-        match self.notify.recv(&mut message) {
-            Ok(length) => {
-                let text = String::from_utf8_lossy(&message[..length]).into_owned();
+        match self.notify.recv_timeout(limit) {
+            Ok(text) => {
                 self.told.extend(text.lines().map(str::to_owned));
                 true
             }
@@ -264,6 +262,23 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Takes what systemd is told as it comes, as it does, until nobody asks any more.
+fn hear(socket: UnixDatagram) -> mpsc::Receiver<String> {
+    let (told, heard) = mpsc::channel();
+    socket.set_read_timeout(Some(Duration::from_millis(500))).expect("set");
+    std::thread::spawn(move || {
+        let mut message = [0u8; 4096];
+        loop {
+            let length = socket.recv(&mut message).unwrap_or(0);
+            // Empty when there was nothing: only to see whether anybody is still there.
+            if told.send(String::from_utf8_lossy(&message[..length]).into_owned()).is_err() {
+                return;
+            }
+        }
+    });
+    heard
 }
 
 fn collect(from: impl Read + Send + 'static) -> Arc<Mutex<String>> {
