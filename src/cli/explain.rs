@@ -55,6 +55,7 @@ fn show(out: &mut impl Write, explanation: &Explanation<'_>, how: Option<&str>) 
         known,
         views,
         verdict,
+        settled,
         answers,
         incident,
         for_model,
@@ -98,11 +99,12 @@ fn show(out: &mut impl Write, explanation: &Explanation<'_>, how: Option<&str>) 
         Some(row) => say(
             "verdict",
             &format!(
-                "{} ({}, confidence {:.2}) by {}: {}",
+                "{} ({}, confidence {:.2}) by {}{}: {}",
                 row.verdict.as_str(),
                 row.severity,
                 row.confidence,
                 row.model,
+                if *settled { ", so being new, seldom or logged as an error makes it no more than low" } else { "" },
                 row.reason
             ),
         )?,

@@ -1,7 +1,7 @@
 //! From a batch to questions, from replies to verdicts. Asks each kind once; what a rule knows is not asked.
 
 use crate::judge::{self, Asked, HeldBack};
-use crate::model::{Evidence, Fact, Finding, Judged, Question, Timestamp, Verdict};
+use crate::model::{Change, Evidence, Fact, Finding, Judged, Question, Timestamp, Verdict};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -164,6 +164,11 @@ impl Pipeline {
         let mut findings = Vec::new();
         for (question, row) in reply.verdicts {
             let mut live = !question.low_priority;
+            if !self.every_line {
+                for incident in self.triage.settle(&row) {
+                    self.moved_on(incident, Change::Joined, now, out);
+                }
+            }
             if let Some(state) = self.kinds.by_kind_mut(&question.kind) {
                 live |= state.live_count > 0;
                 if question.id == state.id && !self.every_line {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::tests::{NOW, settings, syslog};
 use super::*;
-use crate::model::{Category, Level, Verdict, VerdictRow};
+use crate::model::{Category, Completion, Incident, Judged, Level, Usage, Verdict, VerdictRow};
 use crate::model::{Kind, KindRow, LineBlock, Phase, Question, Severity, Snapshot, TemplateId, TemplateRow};
 
 fn at(seconds: i64) -> Timestamp {
@@ -128,4 +128,74 @@ fn nothing_is_asked_while_draining() {
     assert!(out.judge.is_none());
     assert_eq!(pipeline.waiting_questions(at(1)).0, 1, "it waits for the next start");
     assert!(pipeline.next_deadline().is_none_or(|deadline| deadline > at(1).saturating_sub(Duration::from_secs(1))));
+}
+
+/// What a model answers that takes everything for normal but, if it is `honest`, the bad canary.
+fn all_normal(request: &crate::model::JudgeRequest, honest: bool) -> Judged {
+    let document: serde_json::Value = serde_json::from_str(request.prompt.user.as_str()).expect("one document");
+    let bad = ["kernel panic", "out of memory", "corrupt"];
+    let items = document["items"].as_array().expect("items");
+    let verdicts: Vec<serde_json::Value> = items
+        .iter()
+        .map(|item| {
+            let text = item.to_string().to_ascii_lowercase();
+            let anomalous = honest && bad.iter().any(|words| text.contains(words));
+            let verdict = if anomalous { "anomalous" } else { "normal" };
+            serde_json::json!({ "id": item["id"], "verdict": verdict, "confidence": 0.95, "reason": "an ordinary retry" })
+        })
+        .collect();
+    let text = serde_json::json!({ "nonce": document["nonce"], "verdicts": verdicts }).to_string();
+    Judged {
+        request: request.id,
+        kinds: request.kinds.clone(),
+        result: Ok(Completion { text, usage: Usage::default(), model: "m".to_owned() }),
+        usage: Usage::default(),
+        cost_usd: 0.0,
+        finished_at: at(0),
+    }
+}
+
+/// A line that is new at a bad level, and a model that takes it for normal: how bad is it before and after?
+fn new_error_and_a_normal_verdict(honest: bool) -> (Incident, Option<Incident>, Pipeline) {
+    let last = |out: &Effects| {
+        out.facts.iter().rev().find_map(|fact| match fact {
+            Fact::Incident(incident) => Some((**incident).clone()),
+            _ => None,
+        })
+    };
+    let mut pipeline = start(judge::Mode::Templates, Snapshot::default());
+    let mut out = Effects::default();
+    pipeline.handle(Input::Learned, at(0), &mut out);
+    pipeline.handle(Input::Lines(&syslog("app", "ERROR cannot open shard beta")), at(0), &mut out);
+    pipeline.handle(Input::Tick, at(10), &mut out);
+    let before = last(&out).expect("a finding of the level");
+    pipeline.handle(Input::JudgeReady, at(11), &mut out);
+    let request = out.judge.take().expect("asked");
+    let mut out = Effects::default();
+    pipeline.handle(Input::Judged(all_normal(&request, honest)), at(12), &mut out);
+    (before, last(&out), pipeline)
+}
+
+#[test]
+fn a_normal_verdict_settles_a_new_kind_of_error() {
+    let (before, after, _) = new_error_and_a_normal_verdict(true);
+    let after = after.expect("it is written");
+    assert_eq!((before.severity, after.severity, after.id), (Severity::Medium, Severity::Low, before.id));
+    assert!(after.reason.contains("model:m: takes it for normal (confidence 0.95)"), "{}", after.reason);
+}
+
+#[test]
+fn a_verdict_with_a_wrong_canary_settles_nothing() {
+    let (before, after, pipeline) = new_error_and_a_normal_verdict(false);
+    assert_eq!((before.severity, after), (Severity::Medium, None));
+    let now = pipeline.triage.get(before.id).expect("an open incident");
+    assert_eq!(now.severity, Severity::Medium);
+}
+
+/// Triage names detectors without knowing them.
+#[test]
+fn what_verdicts_settle_are_detectors() {
+    for name in triage::SETTLEABLE {
+        assert!(detect::COMPONENTS.iter().any(|component| component.name == name), "{name}");
+    }
 }

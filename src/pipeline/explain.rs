@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::detect::{Seen, View};
+use crate::judge;
 use crate::mine::Miner;
 use crate::model::{Answer, Header, Incident, Kind, Medium, Phase, Timestamp, VerdictRow};
 use crate::parse::{Format, Plan, headline};
@@ -24,6 +25,8 @@ pub struct Explanation<'a> {
     pub known: u64,
     pub views: Vec<View>,
     pub verdict: Option<VerdictRow>,
+    /// The verdict settles what is said of the line for being new, seldom or called an error by its writer.
+    pub settled: bool,
     /// What people said of this kind or template.
     pub answers: Vec<Answer>,
     /// The incident that speaks of such lines now, when there is one.
@@ -84,6 +87,8 @@ impl Pipeline {
         Explanation {
             answers: self.triage.answers().filter(is_about).cloned().collect(),
             incident: self.triage.about(&host, kind_id).cloned(),
+            settled: (self.judge.verdict(kind_id))
+                .is_some_and(|row| row.model != judge::OPERATOR && self.triage.settles(row)),
             masked: Miner::mask(&header.message),
             verdict: self.judge.verdict(kind.id()).cloned(),
             for_model: self.redactor.batch().text(&header.message),

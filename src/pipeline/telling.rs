@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::judge;
 use crate::model::{Change, Delivery, DeliveryOutcome, Fact, Finding, Fingerprint, Incident, Timestamp};
 
 use super::{COUNTERS_EVERY, Effects, FindingMark, Notice, Pipeline, Told};
@@ -16,7 +17,10 @@ impl Pipeline {
         for finding in findings {
             self.counters.findings += 1;
             let kept = finding.clone();
-            let outcome = self.triage.take(finding, now);
+            // A person's word about a kind has limits that a verdict has not: triage knows those itself.
+            let verdict = finding.kind.and_then(|kind| self.judge.verdict(kind));
+            let verdict = verdict.filter(|row| row.model != judge::OPERATOR);
+            let outcome = self.triage.take_judged(finding, verdict, now);
             if self.tracing {
                 let (incident, change) = (outcome.incident.id, outcome.change);
                 out.trace.told.push(Told { incident, change, finding: kept.clone() });

@@ -82,7 +82,18 @@ impl Router {
                     thread.hush();
                     thread
                 }
-                (None, _) => continue,
+                // Not its business any more (a model took the line for normal): nothing waits to be said, and who was
+                // told of it while it was hears of its end.
+                (None, _) => {
+                    let Some(thread) = self.threads.get_mut(&key) else { continue };
+                    let then = thread.told.map(|told| Incident { severity: told.severity, ..incident.clone() });
+                    let route = then.and_then(|then| routes.iter().find(|route| route.matches.matches(&then)));
+                    match route.filter(|_| change == Change::Quieted) {
+                        Some(route) => thread.happened(&shared, change, route, now),
+                        None => thread.hush(),
+                    }
+                    thread
+                }
                 (Some(route), _) => {
                     let thread = self.threads.entry(key.clone()).or_insert_with(Thread::new);
                     thread.happened(&shared, change, route, now);

@@ -200,6 +200,27 @@ fn quiet_and_back() {
 }
 
 #[test]
+fn what_is_settled_is_not_told_but_its_end_is() {
+    let routes =
+        "{ match = { severity_at_least = 'medium' }, notifiers = ['s'], group_wait = '30s', tell_quiet = true }";
+    let mut bench = Bench::new(routes, &["s"]);
+    let mut fault = incident(1, Severity::Medium);
+    bench.happens(&fault, Change::New, 0);
+    fault.severity = Severity::Low;
+    assert_eq!(bench.happens(&fault, Change::Joined, 5), Vec::<String>::new());
+    assert_eq!(bench.next(), None, "before anybody was told");
+    let mut fault = incident(2, Severity::Medium);
+    bench.happens(&fault, Change::New, 0);
+    assert_eq!(bench.due(30), ["s new"]);
+    fault.severity = Severity::Low;
+    fault.count = 9;
+    assert_eq!(bench.happens(&fault, Change::Joined, 40), Vec::<String>::new());
+    assert_eq!(bench.next(), None, "no reminder of it");
+    fault.state = IncidentState::Quiet;
+    assert_eq!(bench.happens(&fault, Change::Quieted, HOUR), ["s quiet"]);
+}
+
+#[test]
 fn a_mute_stops_what_is_due() {
     let mut bench = Bench::new("{ notifiers = ['s'], group_wait = '30s' }", &["s"]);
     let mut fault = incident(1, Severity::Medium);

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::floor::Floor;
 use super::hour::Hour;
 use super::join;
 use crate::model::{Change, Finding, Fingerprint, Incident, IncidentState, JudgedBy, Timestamp};
@@ -19,6 +20,8 @@ const MAX_NAMES: usize = 32;
 #[derive(Debug)]
 pub(super) struct Case {
     pub incident: Incident,
+    /// What its severity is made of.
+    pub floor: Floor,
     /// The newest claim, without its lines: severity rules are asked again when more lines come.
     pub claim: Option<Box<Finding>>,
     /// Lines counted before this process began.
@@ -51,6 +54,7 @@ impl Case {
     pub fn new(incident: Incident, now: Timestamp) -> Case {
         Case {
             mark: incident.count.max(1),
+            floor: Floor::default(),
             incident,
             claim: None,
             base: 0,
@@ -72,7 +76,13 @@ impl Case {
     pub fn restored(incident: Incident) -> Case {
         let touched = incident.last_seen;
         let claims = matches!(incident.judged_by, JudgedBy::Rule(_)).then(|| incident.judged_by.clone());
-        Case { base: incident.count, claims: claims.into_iter().collect(), ..Case::new(incident, touched) }
+        Case {
+            base: incident.count,
+            // Until the state says what it is made of.
+            floor: Floor::at(incident.severity),
+            claims: claims.into_iter().collect(),
+            ..Case::new(incident, touched)
+        }
     }
 
     /// `who` counted `count` more lines at `time`; `None` is the pipeline, which sees every line. Gives how many nobody

@@ -10,9 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::answers::{Answers, Look};
 use super::case::Case;
 use super::config::Config;
+use super::floor::{self, Floor};
 use super::learned::Learned;
 use super::{join, severity};
-use crate::model::{Change, Evidence, Finding, Fingerprint, Incident, IncidentState, JudgedBy, KindId, Timestamp};
+use crate::model::{
+    Change, Evidence, Finding, Fingerprint, Incident, IncidentState, JudgedBy, KindId, Severity, Timestamp, VerdictRow,
+};
 
 /// Incidents kept in memory. What is forgotten stays in the store; should it speak again, it is new.
 const MAX_CASES: usize = 2_000;
@@ -63,6 +66,8 @@ struct SavedCase {
     groups: Vec<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     speaks: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    floor: Option<Floor>,
 }
 
 impl Triage {
@@ -120,6 +125,9 @@ impl Triage {
             }
             case.groups = one.groups;
             case.speaks = one.speaks;
+            if let Some(floor) = one.floor {
+                case.floor = floor.raised(case.incident.severity);
+            }
             for alias in &one.aliases {
                 self.by_alias.insert(*alias, one.id);
             }
@@ -145,6 +153,7 @@ impl Triage {
                 claims: case.claims.clone(),
                 groups: case.groups.clone(),
                 speaks: case.speaks,
+                floor: Some(case.floor.clone()),
             })
             .collect();
         cases.sort_by_key(|case| case.id);
@@ -153,16 +162,24 @@ impl Triage {
 
     /// One finding, in order of arrival. A learning finding is only collected for [`Triage::already_there`].
     pub fn take(&mut self, finding: Finding, now: Timestamp) -> Outcome {
+        self.take_judged(finding, None, now)
+    }
+
+    /// The same, where a model has spoken of the finding's kind already.
+    pub fn take_judged(&mut self, finding: Finding, verdict: Option<&VerdictRow>, now: Timestamp) -> Outcome {
         let own = join::fingerprint(&finding);
+        let settled =
+            verdict.filter(|row| finding.kind == Some(row.kind) && self.settles(row) && floor::is_settleable(&finding));
         if finding.learning {
-            let severity = severity::severity(&self.config.severity_rules, self.confidence_threshold, &finding, |_| 0);
+            let weighed = severity::weigh(&self.config.severity_rules, self.confidence_threshold, &finding, |_| 0);
+            let severity = if settled.is_some() && !weighed.firm { Severity::Low } else { weighed.severity };
             self.learned.add(own, &finding, severity);
             return Outcome { incident: join::begin(own, &finding, severity), change: Change::AlreadyThere };
         }
         let found = self.find(&finding, own);
         let id = found.unwrap_or(own);
         if found.is_none() {
-            let incident = Incident { count: 0, ..join::begin(own, &finding, crate::model::Severity::Low) };
+            let incident = Incident { count: 0, ..join::begin(own, &finding, Severity::Low) };
             self.open(Case::new(incident, now));
         }
         self.claim(id, own, &finding);
@@ -173,13 +190,17 @@ impl Triage {
             return Outcome { incident: join::begin(own, &finding, finding.proposed), change: Change::New };
         };
         let more = case.count(Some(&finding.judged_by), finding.count, finding.last_seen, longest);
-        let severity = severity::severity(rules, threshold, &finding, |within| case.lines_within(within));
+        let weighed = severity::weigh(rules, threshold, &finding, |within| case.lines_within(within));
         let before = case.incident.severity;
         if found.is_some() {
-            join::add(&mut case.incident, &finding, severity);
+            join::add(&mut case.incident, &finding);
         } else {
-            case.incident.severity = severity;
             case.mark = case.incident.count.max(1);
+        }
+        self.dirty |= case.floor.add(finding.kind, weighed, settled.is_some());
+        case.incident.severity = case.floor.severity();
+        if let Some(row) = settled.filter(|_| !weighed.firm) {
+            join::note(&mut case.incident.reason, &JudgedBy::Model(row.model.as_str().into()), &floor::says(row));
         }
         let names = case.claims.len() + case.groups.len();
         case.remember(&finding);
@@ -232,8 +253,9 @@ impl Triage {
         let before = case.incident.severity;
         if let Some(claim) = &case.claim {
             let (rules, threshold) = (&self.config.severity_rules, self.confidence_threshold);
-            let severity = severity::severity(rules, threshold, claim, |within| case.lines_within(within));
-            case.incident.severity = before.max(severity);
+            let weighed = severity::weigh(rules, threshold, claim, |within| case.lines_within(within));
+            self.dirty |= case.floor.add(claim.kind, weighed, false);
+            case.incident.severity = case.floor.severity();
         }
         let change = match case.muted_by {
             Some(answer) => match self.answers.lines(answer, &case.incident, more, time) {
@@ -247,6 +269,32 @@ impl Triage {
         self.dirty |= !matches!(change, Change::Joined | Change::Muted);
         self.schedule(id);
         Some(Outcome { incident, change })
+    }
+
+    /// Whether a verdict settles what is said of its kind for being new, seldom or called an error by its writer.
+    pub fn settles(&self, verdict: &VerdictRow) -> bool {
+        floor::settles(verdict, self.confidence_threshold)
+    }
+
+    /// A model has spoken of a kind. Gives the incidents that it settles something of, as they are now.
+    pub fn settle(&mut self, verdict: &VerdictRow) -> Vec<Incident> {
+        let mut settled = Vec::new();
+        if !self.settles(verdict) {
+            return settled;
+        }
+        for case in self.cases.values_mut().filter(|case| case.incident.kinds.contains(&verdict.kind)) {
+            if !case.floor.settle(verdict.kind) {
+                continue;
+            }
+            case.incident.severity = case.floor.severity();
+            let model = JudgedBy::Model(verdict.model.as_str().into());
+            join::note(&mut case.incident.reason, &model, &floor::says(verdict));
+            case.incident.not_judged.clear();
+            settled.push(case.incident.clone());
+            self.dirty = true;
+        }
+        settled.sort_by_key(|incident| incident.id);
+        settled
     }
 
     /// Incidents whose life moved on by time alone: mostly those that became quiet (or whose mute ran out).

@@ -58,10 +58,9 @@ pub(super) fn begin(id: Fingerprint, finding: &Finding, severity: Severity) -> I
     }
 }
 
-/// Adds what `finding` says beside its count. The strongest claim names the incident: a rule before a model before a
+/// Adds what `finding` says beside its count and severity. The strongest claim names the incident: a rule before a model before a
 /// detector; the others' reasons stand below it, each with its name.
-pub(super) fn add(incident: &mut Incident, finding: &Finding, severity: Severity) {
-    incident.severity = incident.severity.max(severity);
+pub(super) fn add(incident: &mut Incident, finding: &Finding) {
     incident.confidence = incident.confidence.max(finding.confidence);
     incident.first_seen = incident.first_seen.min(finding.first_seen);
     incident.last_seen = incident.last_seen.max(finding.last_seen);
@@ -145,7 +144,7 @@ fn rank(who: &JudgedBy) -> u8 {
 }
 
 /// Writes or rewrites the line of `who`.
-fn note(reason: &mut String, who: &JudgedBy, text: &str) {
+pub(super) fn note(reason: &mut String, who: &JudgedBy, text: &str) {
     if text.is_empty() {
         return;
     }

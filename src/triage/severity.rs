@@ -4,19 +4,28 @@ use std::time::Duration;
 
 use super::SELF_DETECTOR;
 use super::config::{Match, SeverityRule};
+use super::floor::is_settleable;
 use crate::model::{Finding, JudgedBy, Level, Severity, Verdict};
 
+/// How bad one claim is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Weighed {
+    pub severity: Severity,
+    /// No verdict lowers it: the operator's rules decided, or it is more than a word about what a line is like.
+    pub firm: bool,
+}
+
 /// The severity of `finding`. `lines_within` counts lines of its incident, these included.
-pub(super) fn severity(
+pub(super) fn weigh(
     rules: &[SeverityRule],
     confidence_threshold: f32,
     finding: &Finding,
     lines_within: impl Fn(Duration) -> u64,
-) -> Severity {
-    rules
-        .iter()
-        .find(|rule| matches(&rule.matches, finding, &lines_within))
-        .map_or_else(|| shipped(confidence_threshold, finding), |rule| rule.severity)
+) -> Weighed {
+    match rules.iter().find(|rule| matches(&rule.matches, finding, &lines_within)) {
+        Some(rule) => Weighed { severity: rule.severity, firm: true },
+        None => Weighed { severity: shipped(confidence_threshold, finding), firm: !is_settleable(finding) },
+    }
 }
 
 /// What holds without any rule of the operator. `critical` needs a rule: neither a detector nor a model can give it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::model::{
     About, Answer, Category, Change, Evidence, Finding, IncidentState, JudgedBy, Kind, KindId, Level, Pinned, Severity,
-    TemplateId, Timestamp, Verdict, Word,
+    TemplateId, Timestamp, Verdict, VerdictRow, Word,
 };
 
 fn at(seconds: i64) -> Timestamp {
@@ -66,6 +66,79 @@ fn with_rules(rules: &str) -> Triage {
 fn check_severity(rules: &str, finding: Finding, expected: Severity) {
     let outcome = with_rules(rules).take(finding, at(0));
     assert_eq!(outcome.incident.severity, expected, "{rules}");
+}
+
+/// What a model says of the lines of a template.
+fn normal(template: &str, confidence: f32) -> VerdictRow {
+    VerdictRow {
+        kind: kind(template),
+        verdict: Verdict::Normal,
+        severity: Severity::Low,
+        category: Category::Other,
+        confidence,
+        reason: "an ordinary retry".to_owned(),
+        remediation: Vec::new(),
+        model: "m".to_owned(),
+        prompt_version: 1,
+        judged_at: at(0),
+        not_before: None,
+    }
+}
+
+/// A claim at `level`, and a verdict before or after it: how bad is the incident then?
+#[track_caller]
+fn check_settled(rules: &str, who: &str, level: Level, verdict: &VerdictRow, expected: Severity) {
+    let claim = Finding { level, ..finding(who, "t", Severity::High, 0) };
+    let before = with_rules(rules).take_judged(claim.clone(), Some(verdict), at(0)).incident;
+    let mut triage = with_rules(rules);
+    let told = triage.take(claim, at(0)).incident;
+    let settled = triage.settle(verdict);
+    let after = settled.first().unwrap_or(&told);
+    assert_eq!((before.severity, after.severity), (expected, expected), "{who} {level}");
+    assert_eq!(before.reason.contains("model:m: takes it for normal"), expected == Severity::Low, "{}", before.reason);
+    assert_eq!(before.reason, after.reason);
+    let lines = triage.lines(&"h1".into(), kind("t"), 500, at(9), None, at(9)).map(|outcome| outcome.incident.severity);
+    assert!(lines.is_none_or(|severity| severity == expected), "{lines:?}");
+}
+
+#[test]
+fn a_confident_normal_settles_words_and_no_facts() {
+    use Severity::{High, Low};
+    let sure = normal("t", 0.9);
+    for word in SETTLEABLE {
+        check_settled("", &format!("detector:{word}"), Level::Err, &sure, Low);
+    }
+    check_settled("", "detector:level", Level::Alert, &sure, Low);
+    check_settled("", "detector:level", Level::Emerg, &sure, High);
+    for fact in ["rule:oom", "detector:rate", "detector:silence", "detector:scan", "detector:injection", "model:other"]
+    {
+        check_settled("", fact, Level::Err, &sure, High);
+    }
+    check_settled("", "detector:level", Level::Err, &normal("t", 0.59), High);
+    check_settled("", "detector:level", Level::Err, &normal("other", 0.9), High);
+    for verdict in [Verdict::Watch, Verdict::Undecided, Verdict::Anomalous] {
+        check_settled("", "detector:level", Level::Err, &VerdictRow { verdict, ..sure.clone() }, High);
+    }
+    check_settled("{ match = { level = 'err' }, severity = 'high' }", "detector:level", Level::Err, &sure, High);
+}
+
+#[test]
+fn what_is_settled_stays_so_and_a_fact_raises_it_again() {
+    let mut triage = triage();
+    let claim = |who: &str, second| Finding { level: Level::Err, ..finding(who, "t", Severity::High, second) };
+    triage.take(claim("detector:level", 0), at(0));
+    let settled = triage.settle(&normal("t", 0.9)).remove(0);
+    assert_eq!((settled.severity, settled.state), (Severity::Low, IncidentState::New));
+    assert_eq!(triage.settle(&normal("t", 0.9)), [], "said once");
+    let mut again = Triage::new(&Config::default(), 0.6);
+    again.restore(vec![settled]);
+    again.restore_state(&triage.save().expect("it changed")).expect("what was written");
+    for triage in [&mut triage, &mut again] {
+        let outcome = triage.take(claim("detector:rare", 60), at(60));
+        assert_eq!((outcome.incident.severity, outcome.change), (Severity::Low, Change::Joined));
+        let outcome = triage.take(claim("detector:rate", 61), at(61));
+        assert_eq!((outcome.incident.severity, outcome.change), (Severity::High, Change::Escalated));
+    }
 }
 
 /// What `logwren mute` makes of what is known, for 100 seconds.

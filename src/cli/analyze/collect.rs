@@ -68,6 +68,7 @@ pub struct Nearby {
 pub struct Known {
     pub incident: Incident,
     base: u64,
+    worst_before: Severity,
 }
 
 #[derive(Clone, Copy)]
@@ -221,12 +222,14 @@ impl Collector {
             let total = incident.count.saturating_add(known.base);
             if total < known.incident.count {
                 known.base = known.incident.count;
+                known.worst_before = known.worst_before.max(known.incident.severity);
             }
-            let (first, severity) = (known.incident.first_seen, known.incident.severity);
+            let first = known.incident.first_seen;
             known.incident = incident.clone();
             known.incident.count = incident.count.saturating_add(known.base);
             known.incident.first_seen = first.min(incident.first_seen);
-            known.incident.severity = severity.max(incident.severity);
+            // A verdict may have settled what it was taken for.
+            known.incident.severity = known.worst_before.max(incident.severity);
             return;
         }
         if self.incidents.len() >= MAX_INCIDENTS {
@@ -238,7 +241,7 @@ impl Collector {
                 None => return,
             }
         }
-        self.incidents.insert(incident.id, Known { incident: incident.clone(), base: 0 });
+        self.incidents.insert(incident.id, Known { incident: incident.clone(), base: 0, worst_before: Severity::Low });
     }
 
     fn claim(&mut self, told: &FindingMark) {

@@ -74,6 +74,10 @@ pub fn finish(
     let mut drafts = rows.read()?;
     while let Some(draft) = drafts.next()? {
         let Some(about) = draft.incident.and_then(|id| said.get_mut(&id)) else { continue };
+        // A verdict may have settled what it was taken for.
+        if about.incident.severity < Severity::Medium {
+            continue;
+        }
         about.rows += 1;
         let key = (Arc::clone(&draft.origin), draft.offset);
         if wanted.contains(&key) {
