@@ -8,18 +8,20 @@ mod mistakes;
 mod places;
 mod rules;
 mod secrets;
+mod model;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 pub use mistakes::Mistakes;
+pub use model::NoKey;
 use places::{header, named, place_of, within};
 pub use read::{Problem, Reading, read};
 pub use rules::load_rules;
 pub use secrets::resolve;
 
-use crate::model::{Period, SecretRef};
+use crate::model::Period;
 use crate::source::{FilesConfig, Pattern};
 use crate::{batch, deliver, detect, judge, llm, parse, redact, route, source, telemetry, triage, web};
 
@@ -192,11 +194,6 @@ impl Config {
         }
     }
 
-    /// Where the key of the configured backend is kept, when anywhere.
-    pub fn model_key(&self) -> Option<SecretRef> {
-        self.llm.gemini.key().ok().flatten()
-    }
-
     /// For `check-config`: what this config means, a line each.
     pub fn describe(&self) -> Vec<String> {
         let sources = self.effective_sources();
@@ -210,8 +207,14 @@ impl Config {
         lines.push(match self.judge.mode {
             judge::Mode::Off => "no model is asked".to_owned(),
             judge::Mode::Templates | judge::Mode::Lines => {
-                let key = self.model_key().map_or("nowhere".to_owned(), |key| key.to_string());
-                format!("asks {} when there is a key in {key}", self.llm.gemini.model)
+                let model = self.llm.model(self.backend());
+                match self.model_key() {
+                    Some(key) if self.llm.needs_key(self.backend()) => {
+                        format!("asks {model} when there is a key in {key}")
+                    }
+                    Some(key) => format!("asks {model}, with the key in {key} if there is one"),
+                    None => format!("asks {model} without a key"),
+                }
             }
         });
         lines.push(format!("{} routes, {} severity rules of your own", self.routes.len(), self.severity_rules.len()));
@@ -221,18 +224,8 @@ impl Config {
     /// Mistakes no room can see alone.
     fn between_rooms(&self, file: &str, text: &str) -> Vec<Problem> {
         let mut problems = Vec::new();
-        if let Err(message) = self.llm.gemini.key() {
-            problems.push(read::problem(file, text, place_of(text, "api_key"), "llm.gemini".to_owned(), &message));
-        }
-        if self.judge.backend != "gemini" {
-            let message = format!("unknown backend `{}`, expected `gemini`", self.judge.backend);
-            problems.push(read::problem(
-                file,
-                text,
-                place_of(text, &self.judge.backend),
-                "judge.backend".to_owned(),
-                &message,
-            ));
+        for (key, near, message) in self.model_mistakes() {
+            problems.push(read::problem(file, text, place_of(text, &near), key, &message));
         }
         for (at, files) in self.sources.files.iter().enumerate() {
             if files.include.is_empty() {

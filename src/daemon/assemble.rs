@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
-use crate::config::{Config, Mistakes, load_rules, resolve};
+use crate::config::{Config, Mistakes, NoKey, load_rules, resolve};
 use crate::deliver::{self, Deliverers};
 use crate::driver::{self, Parts, Reload, Remake};
 use crate::exit::{HintedError, UsageError};
 use crate::judge;
 use crate::llm::Client;
-use crate::model::SecretRef;
 use crate::pipeline::{Effects, Pipeline, Settings};
 use crate::redact::Redactor;
 use crate::source::{Files, Journal, Limits, Source, Stdin, Syslog};
@@ -100,6 +99,8 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
     let zone = config.parse.timezone.as_ref().map_or_else(jiff::tz::TimeZone::system, |zone| zone.time_zone().clone());
     let mut random = [0u8; 8];
     entropy(&mut random);
+    let (max_input_tokens, max_output_tokens) = config.llm.room(config.backend());
+    let room = judge::Room { max_input_tokens, max_output_tokens };
     Ok(Settings {
         host: host_name(),
         zone,
@@ -109,7 +110,7 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
         detect: config.detect.clone(),
         rules,
         judge: config.judge.clone(),
-        max_output_tokens: config.llm.gemini.max_output_tokens,
+        room,
         no_judge: None,
         triage: config.triage(),
         route: crate::route::Config { routes: config.routes.iter().map(|route| route.get_ref().clone()).collect() },
@@ -155,12 +156,9 @@ fn model(config: &Config, settings: &mut Settings) -> (Option<Arc<Client>>, Vec<
     if config.judge.mode == judge::Mode::Off {
         return (none(settings, "judge.mode is off"), greeting);
     }
-    let Some(place) = config.model_key() else { return (none(settings, "no key"), greeting) };
-    let key = match resolve(&place) {
-        Ok(key) => key,
-        Err(error) => {
-            // The default place being empty is the normal state of a fresh host, not a problem.
-            let by_default = matches!(&place, SecretRef::Env(name) if name == "GOOGLE_API_KEY");
+    let key = match config.find_model_key() {
+        Ok(key) => key.map(|key| key.expose_secret().to_owned().into()),
+        Err(NoKey { error, by_default }) => {
             if by_default {
                 tracing::debug!("{error}");
             } else {
@@ -169,8 +167,7 @@ fn model(config: &Config, settings: &mut Settings) -> (Option<Arc<Client>>, Vec<
             return (none(settings, "no key"), greeting);
         }
     };
-    let key = key.expose_secret().to_owned();
-    match Client::new(&config.llm, Some(key.into())) {
+    match Client::new(&config.llm, config.backend(), key) {
         Ok(Some(client)) => {
             greeting.push(what_leaves(config));
             (Some(Arc::new(client)), greeting)
@@ -196,7 +193,7 @@ fn what_leaves(config: &Config) -> String {
         |what: u64, unit: &str| if what == 0 { format!("no limit of {unit}") } else { format!("{what} {unit}") };
     format!(
         "{model} ({backend}) is asked: {shown} leaves this host; at most {tokens} and {dollars} a day",
-        model = config.llm.gemini.model,
+        model = config.llm.model(config.backend()),
         backend = config.judge.backend,
         tokens = limit(config.judge.daily_tokens, "tokens"),
         dollars = if config.judge.daily_usd == 0.0 {

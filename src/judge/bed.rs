@@ -25,7 +25,7 @@ pub struct Bed {
 impl Bed {
     pub fn new(toml: &str) -> Bed {
         let config: Config = toml::from_str(toml).unwrap();
-        Bed { judge: Judge::new(&config, 8192), now: Timestamp::from_seconds(START), dice: 42 }
+        Bed { judge: Judge::new(&config, Room::default()), now: Timestamp::from_seconds(START), dice: 42 }
     }
 
     pub fn with(toml: &str, questions: usize) -> Bed {

@@ -12,8 +12,6 @@ use crate::redact::{ForModel, Redactor, Restore};
 
 /// Most questions of one request.
 pub const MAX_ITEMS: usize = 40;
-/// Most input tokens of one request, by our estimate.
-const MAX_INPUT_TOKENS: u32 = 16_000;
 /// What one verdict takes of the output budget: mostly short ones, some with prose.
 const OUTPUT_TOKENS_PER_ITEM: u32 = 110;
 /// Kept of the output budget for thoughts.
@@ -23,6 +21,20 @@ const MAX_TEMPLATE_BYTES: usize = 600;
 const MAX_SAMPLE_BYTES: usize = 300;
 const MAX_LINE_BYTES: usize = 1_000;
 const MAX_PROGRAM_BYTES: usize = 80;
+
+/// What one request may hold, by our estimate of tokens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Room {
+    pub max_input_tokens: u32,
+    /// For thoughts and answer together.
+    pub max_output_tokens: u32,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room { max_input_tokens: 16_000, max_output_tokens: 8_192 }
+    }
+}
 
 /// A request before it has a number.
 pub struct Document {
@@ -63,15 +75,17 @@ const TRIES: usize = 4;
 /// When the redacted document is not the one that was built, apart from its texts.
 pub fn build(
     config: &Config,
+    max_input_tokens: u32,
     questions: &[&Question],
     random: &mut dyn FnMut() -> u64,
     redactor: &Redactor,
 ) -> Result<Document, FrameBroken> {
-    (0..TRIES).find_map(|_| try_build(config, questions, random, redactor)).ok_or(FrameBroken)
+    (0..TRIES).find_map(|_| try_build(config, max_input_tokens, questions, random, redactor)).ok_or(FrameBroken)
 }
 
 fn try_build(
     config: &Config,
+    max_input_tokens: u32,
     questions: &[&Question],
     random: &mut dyn FnMut() -> u64,
     redactor: &Redactor,
@@ -85,7 +99,7 @@ fn try_build(
         let id = ids.next(random);
         let item = item(config, question, id);
         let cost = estimate_tokens(item.to_string().len());
-        if !items.is_empty() && tokens.saturating_add(cost) > MAX_INPUT_TOKENS {
+        if !items.is_empty() && tokens.saturating_add(cost) > max_input_tokens {
             break;
         }
         tokens = tokens.saturating_add(cost);

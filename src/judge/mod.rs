@@ -27,6 +27,7 @@ mod bed;
 mod tests;
 
 pub use config::{Config, Mode, Samples};
+pub use document::Room;
 pub use finding::finding;
 pub use outcome::{Answer, Asked, Counts, HeldBack, Trouble, TroubleKind};
 pub use prompt::PROMPT_VERSION;

@@ -11,7 +11,7 @@ use super::belief::Expected;
 use super::budget::Budget;
 use super::clean::{self, visible};
 use super::config::{Config, Mode};
-use super::document;
+use super::document::{self, Room};
 use super::finding;
 use super::outcome::{Asked, Counts, HeldBack, Trouble, TroubleKind};
 use super::pause::Pauses;
@@ -32,8 +32,8 @@ pub const OPERATOR: &str = "operator";
 /// Asks about kinds of lines and keeps what was answered.
 pub struct Judge {
     pub(super) config: Config,
-    /// Budget of one answer, from the backend's config.
-    pub(super) max_output_tokens: u32,
+    /// What one request may hold, from the backend's config.
+    pub(super) room: Room,
     pub(super) queue: Queue,
     pub(super) verdicts: HashMap<KindId, VerdictRow>,
     /// Halves of failed requests, asked before anything new.
@@ -94,11 +94,11 @@ impl Judge {
     /// Name of the judge's own state in `Fact::State`.
     pub const STATE: &'static str = "judge";
 
-    /// `max_output_tokens` is the backend's budget for one answer: it decides how many questions a request carries.
-    pub fn new(config: &Config, max_output_tokens: u32) -> Judge {
+    /// `room` is the backend's: it decides how many questions a request carries.
+    pub fn new(config: &Config, room: Room) -> Judge {
         Judge {
             config: config.clone(),
-            max_output_tokens,
+            room,
             queue: Queue::default(),
             verdicts: HashMap::new(),
             groups: VecDeque::new(),
@@ -113,9 +113,9 @@ impl Judge {
     }
 
     /// Takes a new config, and gives a stopped backend another chance: its key may be new.
-    pub fn reload(&mut self, config: &Config, max_output_tokens: u32) {
+    pub fn reload(&mut self, config: &Config, room: Room) {
         self.config = config.clone();
-        self.max_output_tokens = max_output_tokens;
+        self.room = room;
         self.pauses.clear();
         self.told.clear();
     }
@@ -265,7 +265,7 @@ impl Judge {
         let group = self.next_group(now)?;
         let questions: Vec<&Question> = group.kinds.iter().filter_map(|kind| self.queue.get(*kind)).collect();
         let kinds: Vec<KindId> = questions.iter().map(|question| question.id).collect();
-        let document = match document::build(&self.config, &questions, random, redactor) {
+        let document = match document::build(&self.config, self.room.max_input_tokens, &questions, random, redactor) {
             Ok(document) => document,
             Err(error) => {
                 // Fails closed: nothing is sent, and the questions wait.
@@ -297,7 +297,7 @@ impl Judge {
                 system: prompt::SYSTEM,
                 user: document.user,
                 schema: prompt::schema(),
-                max_output_tokens: self.max_output_tokens,
+                max_output_tokens: self.room.max_output_tokens,
                 estimated_input_tokens: document.estimated_input_tokens,
             },
         };
@@ -324,7 +324,7 @@ impl Judge {
         if !with_low {
             self.low_until = Some(Budget::next_day(now));
         }
-        let kinds = self.queue.take(document::capacity(self.max_output_tokens), with_low);
+        let kinds = self.queue.take(document::capacity(self.room.max_output_tokens), with_low);
         (!kinds.is_empty()).then_some(Group { kinds, cause: Cause::Fresh })
     }
 

@@ -124,7 +124,7 @@ fn forty_a_request_one_at_a_time_live_and_urgent_first() {
 #[test]
 fn a_small_output_budget_makes_small_requests() {
     let mut bed = Bed::with("", 10);
-    bed.judge.reload(&Config::default(), 1_700);
+    bed.judge.reload(&Config::default(), Room { max_output_tokens: 1_700, ..Room::default() });
     assert_eq!(bed.request().unwrap().kinds.len(), 4);
 }
 
@@ -301,7 +301,7 @@ fn a_bad_key_stops_and_is_said_once() {
     assert!(bed.request().is_none());
     bed.wait(3_600);
     assert!(bed.failed(stop()).troubles.is_empty());
-    bed.judge.reload(&Config::default(), 8192);
+    bed.judge.reload(&Config::default(), Room::default());
     bed.answered(|_| {});
     assert_eq!(bed.verdicts(1), "0:normal");
 }

@@ -11,14 +11,18 @@ pub trait LlmBackend: Send + Sync {
     /// As `judge.backend` and `judged_by` name it.
     fn name(&self) -> &'static str;
 
-    /// One request, one answer, inside the configured deadline.
-    ///
-    /// A prompt whose schema is `Null` is the plain retry after a refusal: it is sent without schema, thinking
-    /// settings and temperature, that is, without anything a model may not know.
-    fn complete<'a>(&'a self, prompt: &'a Prompt) -> BoxFuture<'a, Result<Completion, Failure>>;
+    /// The models to ask, the preferred one first. Never empty.
+    fn models(&self) -> &[String];
 
-    /// What `usage` cost, in US dollars, by the model that really answered. An unknown model costs as much as the
-    /// dearest one known: a spending cap must not be passed because a price is missing.
+    /// One request to one of [`LlmBackend::models`], one answer, inside the configured deadline.
+    ///
+    /// Servers differ in what they take (a schema, a parameter). A backend that was refused something it can do without
+    /// says [`Again::Adapted`], leaves it out of the next try, and remembers that once a try without it was taken: a
+    /// refused schema costs one request a process.
+    fn complete<'a>(&'a self, prompt: &'a Prompt, model: &'a str) -> BoxFuture<'a, Result<Completion, Failure>>;
+
+    /// What `usage` cost, in US dollars, by the model that really answered. An unknown model of a paid provider costs as
+    /// much as its dearest one: a spending cap must not be passed because a price is missing.
     fn cost_usd(&self, model: &str, usage: &Usage) -> f64;
 }
 
@@ -27,6 +31,9 @@ pub trait LlmBackend: Send + Sync {
 #[error("{outcome}")]
 pub struct Failure {
     pub again: Again,
+    /// Another model of the same backend may do better; this one is not worth asking for so long. None when it is not
+    /// about the model.
+    pub elsewhere: Option<Duration>,
     pub outcome: JudgeFailure,
     /// Unusable answers are billed too. Where the provider could not say (our deadline, a cut body), the estimated
     /// input counts as spent.
@@ -40,8 +47,8 @@ pub struct Failure {
 pub enum Again {
     /// It would fail the same way.
     No,
-    /// Once more, without what a model may refuse.
-    Plain,
+    /// At once: the backend now asks without what was refused.
+    Adapted,
     /// Once more: it costs tokens each time.
     Once,
     /// With growing waits.

@@ -6,8 +6,10 @@ use secrecy::SecretString;
 
 use super::gemini::Gemini;
 use super::limit::Limit;
+use super::openai::OpenAi;
 use super::retry::{self, Policy};
-use super::{Config, LlmBackend};
+use super::turns::Turns;
+use super::{Backend, Config, LlmBackend};
 use crate::model::{JudgeRequest, Judged, Period, Timestamp};
 
 /// A configured backend with its limits.
@@ -15,6 +17,7 @@ pub struct Client {
     backend: Box<dyn LlmBackend>,
     limit: Limit,
     policy: Policy,
+    turns: Turns,
 }
 
 /// How often, how fast and how long a backend is asked.
@@ -42,20 +45,27 @@ pub enum BuildError {
 }
 
 impl Client {
-    /// The client of the configured backend, or none without a key. Does not touch the network and never judges the
-    /// shape of a key. White space around the key is dropped: key files end in a newline.
+    /// The client of `backend`, or none without a key where one is needed. Does not touch the network and never judges
+    /// the shape of a key. White space around the key is dropped: key files end in a newline.
     ///
     /// # Errors
     /// When the key cannot be sent at all or TLS cannot be set up.
-    pub fn new(config: &Config, key: Option<SecretString>) -> Result<Option<Client>, BuildError> {
-        let Some(key) = key else { return Ok(None) };
-        let Some(backend) = Gemini::new(&config.gemini, &key)? else { return Ok(None) };
-        Ok(Some(Client::of(Box::new(backend), config.gemini.limits())))
+    pub fn new(config: &Config, backend: Backend, key: Option<SecretString>) -> Result<Option<Client>, BuildError> {
+        let rows = &config.models;
+        let backend: Option<(Box<dyn LlmBackend>, Limits)> = match (backend, key) {
+            (Backend::Gemini, Some(key)) => Gemini::new(&config.gemini, rows, &key)?
+                .map(|gemini| (Box::new(gemini) as Box<dyn LlmBackend>, config.gemini.limits())),
+            (Backend::Openai, key) => OpenAi::new(&config.openai, rows, key.as_ref())?
+                .map(|openai| (Box::new(openai) as Box<dyn LlmBackend>, config.openai.limits())),
+            (Backend::Gemini, None) => None,
+        };
+        Ok(backend.map(|(backend, limits)| Client::of(backend, limits)))
     }
 
     /// A client of any backend.
     pub fn of(backend: Box<dyn LlmBackend>, limits: Limits) -> Client {
         Client {
+            turns: Turns::new(backend.models().len()),
             backend,
             limit: Limit::new(limits.requests_per_minute, limits.tokens_per_minute),
             policy: Policy::new(limits.max_retries, limits.retry_delay.0, limits.timeout.0),
@@ -76,7 +86,7 @@ impl Client {
     /// Carries one request to its end: an answer, or a failure that says what to do. Always returns, at the latest
     /// after the retry budget and one deadline (plus the waits for the rate limit).
     pub async fn ask(&self, request: JudgeRequest) -> Judged {
-        let end = retry::run(&*self.backend, &request.prompt, &self.limit, &self.policy).await;
+        let end = retry::run(&*self.backend, &request.prompt, &self.limit, &self.policy, &self.turns).await;
         tracing::debug!(
             request = request.id,
             kinds = request.kinds.len(),

@@ -1,29 +1,33 @@
-//! How is a model reached? One backend a file, one request at a time, over HTTPS, with limits, retries and a deadline.
+//! How is a model reached? One backend a file or folder, one request at a time, over HTTPS, with limits, retries and a
+//! deadline.
 //!
 //! A backend turns one `Prompt` into one `Completion` or says what to do about the failure. [`Client`] adds the rate
-//! limit and the retries. *Not here:* what to ask and what to believe (judge), where the key comes from (config).
+//! limit, the retries and the models that stand in for one another. *Not here:* what to ask and what to believe (judge),
+//! where the key comes from (config).
 
 mod backend;
 mod client;
 mod retry;
+mod turns;
 mod limit;
+mod ladder;
 mod http;
+mod failing;
+mod settings;
+mod schema;
+mod config;
+mod models;
 mod gemini;
+mod openai;
 
 pub use backend::{Again, Failure, LlmBackend};
 pub use client::{BuildError, Client, Limits};
+pub use config::{Backend, Config};
 pub use gemini::Config as GeminiConfig;
-
-use serde::Deserialize;
+pub use models::ModelRow;
+pub use openai::Config as OpenAiConfig;
 
 use crate::registry::Component;
 
 /// Every backend there is: `judge.backend` names one of them.
-pub const BACKENDS: &[Component] = &[gemini::COMPONENT];
-
-/// `[llm]`: one table for each backend.
-#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    pub gemini: GeminiConfig,
-}
+pub const BACKENDS: &[Component] = &[gemini::COMPONENT, openai::COMPONENT];

@@ -8,18 +8,21 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::Instant;
 
 use super::limit::Limit;
+use super::turns::Turns;
 use super::{Again, LlmBackend};
 use crate::model::{Completion, JudgeFailure, Prompt, Usage};
 
 /// Longest single wait of the exponential backoff.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
+/// What a server refuses is left out step by step. More steps than any backend has.
+const MOST_ADAPTED: u32 = 8;
 /// A wait longer than this is not sat out here: the judge asks something else later.
 const LONGEST_ORDERED_WAIT: Duration = Duration::from_secs(300);
 
 /// How hard one request is tried.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Policy {
-    /// Tries after the first. The one plain retry after a refused schema is not counted.
+    /// Tries after the first. Those without what a server refused, and the first of another model, are not counted.
     max_retries: u32,
     /// First wait of the backoff; it doubles, with jitter on top.
     first_delay: Duration,
@@ -42,26 +45,28 @@ impl Policy {
     }
 }
 
-/// Tries until there is an answer or no try is left.
-pub async fn run(backend: &dyn LlmBackend, prompt: &Prompt, limit: &Limit, policy: &Policy) -> End {
+/// Tries until there is an answer or no try is left. `turns` remembers which model to ask.
+pub async fn run(backend: &dyn LlmBackend, prompt: &Prompt, limit: &Limit, policy: &Policy, turns: &Turns) -> End {
     let mut delays = ExponentialBuilder::default()
         .with_min_delay(policy.first_delay)
         .with_max_delay(LONGEST_DELAY)
         .with_jitter()
         .without_max_times()
         .build();
-    let mut plain: Option<Prompt> = None;
+    let mut adapted = 0;
     let mut retries = 0;
     let mut once_more = true;
     let mut usage = Usage::default();
     let mut cost_usd = 0.0;
     // Set when the first try leaves: waiting for the rate limit is nobody's fault.
     let mut started = None;
+    let mut turn = turns.begin(Instant::now());
 
     loop {
         limit.take(prompt.estimated_input_tokens).await;
         let started = *started.get_or_insert_with(Instant::now);
-        let failure = match backend.complete(plain.as_ref().unwrap_or(prompt)).await {
+        let model = backend.models().get(turn.model()).map(String::as_str).unwrap_or_default();
+        let failure = match backend.complete(prompt, model).await {
             Ok(completion) => {
                 add(&mut usage, &completion.usage);
                 cost_usd += backend.cost_usd(&completion.model, &completion.usage);
@@ -70,18 +75,16 @@ pub async fn run(backend: &dyn LlmBackend, prompt: &Prompt, limit: &Limit, polic
             Err(failure) => failure,
         };
         add(&mut usage, &failure.usage);
-        cost_usd += backend.cost_usd(failure.model.as_deref().unwrap_or_default(), &failure.usage);
+        cost_usd += backend.cost_usd(failure.model.as_deref().unwrap_or(model), &failure.usage);
 
         let wait = match failure.again {
             Again::No => None,
-            Again::Plain if plain.is_none() && !prompt.schema.is_null() => {
-                let mut without = prompt.clone();
-                without.schema = serde_json::Value::Null;
-                plain = Some(without);
-                tracing::debug!("{}: {failure}; asking once more without a schema", backend.name());
+            Again::Adapted if adapted < MOST_ADAPTED => {
+                adapted += 1;
+                tracing::debug!("{failure}; asking {model} without it");
                 continue;
             }
-            Again::Plain => None,
+            Again::Adapted => None,
             Again::Once if once_more => {
                 once_more = false;
                 delays.next()
@@ -95,9 +98,18 @@ pub async fn run(backend: &dyn LlmBackend, prompt: &Prompt, limit: &Limit, polic
             Again::After(_) => None,
         };
         let wait = wait.filter(|wait| retries < policy.max_retries && started.elapsed() + *wait <= policy.budget);
-        let Some(wait) = wait else { return End { result: Err(failure.outcome), usage, cost_usd } };
+        let Some(wait) = wait else {
+            if let Some(period) = failure.elsewhere
+                && turn.leave(period, failure.outcome.clone(), Instant::now())
+            {
+                let next = backend.models().get(turn.model()).map(String::as_str).unwrap_or_default();
+                tracing::warn!("{failure}; {next} is asked instead of {model} for {} s", period.as_secs());
+                continue;
+            }
+            return End { result: Err(turn.end(failure.outcome, Instant::now())), usage, cost_usd };
+        };
         retries += 1;
-        tracing::debug!("{}: {failure}; trying again in {} ms", backend.name(), wait.as_millis());
+        tracing::debug!("{failure}; trying again in {} ms", wait.as_millis());
         tokio::time::sleep(wait).await;
     }
 }

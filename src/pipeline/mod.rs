@@ -78,7 +78,7 @@ pub struct Settings {
     pub rules: RuleSet,
     pub judge: judge::Config,
     /// The backend's budget for one answer: decides how many questions a request carries.
-    pub max_output_tokens: u32,
+    pub room: crate::judge::Room,
     /// Why no model is asked at all (`no key`), shown in alerts; `None` when one is.
     pub no_judge: Option<Arc<str>>,
     pub triage: triage::Config,
@@ -171,7 +171,7 @@ impl Pipeline {
             detect,
             rules,
             judge,
-            max_output_tokens,
+            room,
             no_judge,
             triage,
             route,
@@ -194,7 +194,7 @@ impl Pipeline {
             twin_seed: SplitMix(!seed).next(),
             detect: Detect::new(&detect, rules),
             batch: Batch::new(batch),
-            judge: Judge::new(&judge, max_output_tokens),
+            judge: Judge::new(&judge, room),
             every_line: judge.mode == judge::Mode::Lines,
             no_room: false,
             no_judge,
@@ -324,7 +324,7 @@ impl Pipeline {
         self.context = parse::Context { zone: settings.zone, host: settings.host };
         self.batch.reload(settings.batch);
         self.detect.reload(&settings.detect, settings.rules);
-        self.judge.reload(&settings.judge, settings.max_output_tokens);
+        self.judge.reload(&settings.judge, settings.room);
         self.every_line = settings.judge.mode == judge::Mode::Lines;
         self.no_judge = settings.no_judge;
         self.redactor = settings.redactor;

@@ -17,7 +17,7 @@ pub(super) fn settings(own_pid: u32) -> Settings {
         detect: detect::Config::default(),
         rules: RuleSet::new(Vec::new()).expect("no rules are right"),
         judge: judge::Config::default(),
-        max_output_tokens: 8_192,
+        room: judge::Room::default(),
         no_judge: None,
         triage: triage::Config::default(),
         route: route::Config::default(),

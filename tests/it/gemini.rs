@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use logwren::judge::{self, Asked, Judge, Mode, TroubleKind};
-use logwren::llm::{self, Client};
+use logwren::llm::{self, Backend, Client};
 use logwren::model::{Evidence, JudgeRequest, Kind, KindId, Level, Question, TemplateId, Timestamp, Verdict};
 use logwren::redact::{self, Redactor};
 use secrecy::SecretString;
@@ -68,12 +68,14 @@ pub fn config(base_url: &str, more: &str) -> llm::Config {
 }
 
 pub fn client(fake: &FakeGemini, more: &str) -> Client {
-    Client::new(&config(&fake.url(), more), Some(SecretString::from(FakeGemini::KEY))).unwrap().unwrap()
+    Client::new(&config(&fake.url(), more), Backend::Gemini, Some(SecretString::from(FakeGemini::KEY)))
+        .unwrap()
+        .unwrap()
 }
 
 /// A judge with these questions in line.
 pub fn judge(toml: &str, questions: &[Question]) -> Judge {
-    let mut judge = Judge::new(&toml::from_str(toml).unwrap(), 8192);
+    let mut judge = Judge::new(&toml::from_str(toml).unwrap(), judge::Room::default());
     for question in questions {
         assert_eq!(judge.ask(question.clone(), now()), Asked::Queued, "{}", question.template);
     }

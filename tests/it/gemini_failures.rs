@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use logwren::llm::{BuildError, Client};
+use logwren::llm::{Backend, BuildError, Client};
 use logwren::model::{JudgeFailure, Judged};
 use secrecy::SecretString;
 use serde_json::json;
@@ -153,19 +153,64 @@ async fn a_schema_that_was_refused_is_left_out_with_all_that_may_be_refused() {
     let fake = FakeGemini::start();
     fake.fail_always(Some(Fault::SchemaRefused));
     let client = client(&fake, "temperature = 0.5");
-    let mut judge = judge("", &six());
-    run(&mut judge, &client).await;
-    assert_eq!(verdicts(&judge, &six()), SIX);
+    for (_, calls) in [("refused and asked again", 2), ("remembered", 3)] {
+        let mut judge = judge("", &six());
+        run(&mut judge, &client).await;
+        assert_eq!(verdicts(&judge, &six()), SIX);
+        assert_eq!(fake.calls(), calls);
+    }
     let configs: Vec<_> = fake.requests().iter().map(|request| request.json()["generationConfig"].clone()).collect();
     assert_eq!(configs[0]["temperature"], 0.5);
     assert!(configs[0]["responseJsonSchema"].is_object());
     assert_eq!(configs[1], json!({"maxOutputTokens": 8192, "responseMimeType": "application/json"}));
+    assert_eq!(configs[2], configs[1]);
+}
+
+/// One odd request that is refused whatever is left out must not cost the later ones their schema.
+#[tokio::test]
+async fn a_refusal_that_was_not_about_the_schema_costs_no_schema() {
+    let fake = FakeGemini::start();
+    fake.fail([Fault::OpaqueAlways, Fault::OpaqueAlways]);
+    let client = client(&fake, "");
+    let mut judge = judge("", &six());
+    run(&mut judge, &client).await;
+    assert_eq!(verdicts(&judge, &six()), SIX);
+    let schemas: Vec<bool> = fake
+        .requests()
+        .iter()
+        .map(|request| request.json()["generationConfig"]["responseJsonSchema"].is_object())
+        .collect();
+    assert_eq!(schemas, [true, false, true, true], "refused twice, then both halves");
+}
+
+#[tokio::test]
+async fn another_model_stands_in() {
+    for fault in [Fault::NotFound, Fault::QuotaDay, Fault::QuotaZero, Fault::QuotaMinute("51820.6s")] {
+        let fake = FakeGemini::start();
+        fake.fail([fault]);
+        let client = client(&fake, "models = ['gemini-3.8-flash', 'gemini-2.5-flash-lite']");
+        for _ in 0..2 {
+            let judged = client.ask(request(&mut judge("", &six())).unwrap()).await;
+            let model = judged.result.map(|completion| completion.model);
+            assert_eq!(model.as_deref(), Ok("gemini-3.8-flash"), "{fault:?}");
+        }
+        assert_eq!(fake.calls(), 3, "{fault:?}: the first model is left alone after that");
+        let config = &fake.requests()[1].json()["generationConfig"]["thinkingConfig"];
+        assert_eq!(config, &json!({"thinkingLevel": "low"}), "by the rules of the model that is asked");
+    }
+    let fake = FakeGemini::start();
+    fake.fail_always(Some(Fault::QuotaDay));
+    let (end, judged) = ask(&fake, "models = ['gemini-3.8-flash']").await;
+    assert!(end.starts_with("later ") && end.ends_with(" after 2"), "{end}: {:?}", judged.result);
+    let fake = FakeGemini::start();
+    fake.fail_always(Some(Fault::Forbidden));
+    assert_eq!(ask(&fake, "models = ['gemini-3.8-flash']").await.0, "stop after 1", "the key is no matter of models");
 }
 
 #[tokio::test]
 async fn nobody_there() {
     let config = config(&format!("http://{}", nobody()), "");
-    let client = Client::new(&config, Some(SecretString::from(FakeGemini::KEY))).unwrap().unwrap();
+    let client = Client::new(&config, Backend::Gemini, Some(SecretString::from(FakeGemini::KEY))).unwrap().unwrap();
     let judged = client.ask(request(&mut judge("", &six())).unwrap()).await;
     let Err(JudgeFailure::Later { reason, after }) = judged.result else { panic!("{:?}", judged.result) };
     assert!(reason.contains("cannot connect") && reason.contains("refused"), "{reason}");
@@ -188,7 +233,7 @@ async fn an_unknown_certificate_gets_no_key() {
     let https = plain.url().replace("http://", "https://");
     for (url, part) in [(format!("https://{}", impostor.address), "certificate"), (https, "cannot connect")] {
         let config = config(&url, "max_retries = 0");
-        let client = Client::new(&config, Some(SecretString::from(FakeGemini::KEY))).unwrap().unwrap();
+        let client = Client::new(&config, Backend::Gemini, Some(SecretString::from(FakeGemini::KEY))).unwrap().unwrap();
         let judged = client.ask(request(&mut judge("", &six())).unwrap()).await;
         let Err(JudgeFailure::Later { reason, .. }) = judged.result else { panic!("{:?}", judged.result) };
         assert!(reason.contains(part), "{reason}");
@@ -202,7 +247,9 @@ async fn the_key_shows_nowhere() {
     let fake = FakeGemini::start();
     for (key, part) in [("wrong-key-0123456789", "API key not valid"), (FakeGemini::LEAKED_KEY, "reported as leaked")] {
         let client =
-            Client::new(&config(&fake.url(), ""), Some(SecretString::from(format!("{key}\n")))).unwrap().unwrap();
+            Client::new(&config(&fake.url(), ""), Backend::Gemini, Some(SecretString::from(format!("{key}\n"))))
+                .unwrap()
+                .unwrap();
         let judged = client.ask(request(&mut judge("", &six())).unwrap()).await;
         let shown = format!("{client:?} {judged:?}");
         assert!(!shown.contains(key), "{shown}");
@@ -210,9 +257,12 @@ async fn the_key_shows_nowhere() {
         assert!(reason.contains(part), "{reason}");
     }
     assert!(fake.requests().iter().all(|request| !request.target.contains("key") && !request.body.contains("-key")));
-    assert!(matches!(Client::new(&config(&fake.url(), ""), None), Ok(None)));
-    assert!(matches!(Client::new(&config(&fake.url(), ""), Some(SecretString::from(" \n"))), Ok(None)));
-    let broken = Client::new(&config(&fake.url(), ""), Some(SecretString::from("a\nb")));
+    assert!(matches!(Client::new(&config(&fake.url(), ""), Backend::Gemini, None), Ok(None)));
+    assert!(matches!(
+        Client::new(&config(&fake.url(), ""), Backend::Gemini, Some(SecretString::from(" \n"))),
+        Ok(None)
+    ));
+    let broken = Client::new(&config(&fake.url(), ""), Backend::Gemini, Some(SecretString::from("a\nb")));
     assert!(matches!(broken, Err(BuildError::Key)));
 }
 

@@ -18,3 +18,4 @@ mod llm;
 mod gemini;
 mod gemini_failures;
 mod gemini_fake;
+mod openai;

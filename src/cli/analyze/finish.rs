@@ -102,8 +102,7 @@ pub fn finish(
     let worst = said.values().map(|said| said.incident.severity).max();
     report.complete = engine.problems.is_empty();
     report.problems = engine.problems.iter().chain(&engine.remarks).map(|text| one_line(text)).collect();
-    report.judged_by =
-        no_model.map_or_else(|| options.config.llm.gemini.model.clone(), |why| format!("no model: {why}"));
+    report.judged_by = no_model.map_or_else(|| options.config.model_name(), |why| format!("no model: {why}"));
     report.incidents = incidents(said, &nearby, &numbers, redactor);
     templates(&mut report, &mut engine, &by_template, redactor);
     report.timeline = timeline(&engine.timeline);

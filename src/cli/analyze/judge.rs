@@ -9,7 +9,7 @@ use anyhow::Context;
 use secrecy::ExposeSecret;
 
 use crate::cli::inputs::Input as Source;
-use crate::config::{Config, resolve};
+use crate::config::{Config, NoKey};
 use crate::judge;
 use crate::llm::Client;
 use crate::model::{JudgeFailure, SecretRef};
@@ -39,18 +39,21 @@ pub fn model(config: &mut Config, wanted: Option<judge::Mode>, inputs: &[Source]
     if config.judge.mode == judge::Mode::Off {
         return Ok(nobody("the judge is off", None));
     }
-    let Some((key, from)) = key(config, inputs) else {
-        config.judge.mode = judge::Mode::Off;
-        let hint = "no model is asked: GOOGLE_API_KEY is not set (local rules and detectors only)";
-        return Ok(nobody("no key", Some(hint.to_owned())));
+    let (key, from) = match key(config, inputs) {
+        Ok(found) => found,
+        Err(NoKey { error, .. }) => {
+            config.judge.mode = judge::Mode::Off;
+            let hint = format!("no model is asked: {error} (local rules and detectors only)");
+            return Ok(nobody("no key", Some(hint)));
+        }
     };
-    let client = Client::new(&config.llm, Some(key.expose_secret().to_owned().into()));
-    let client = client.context("the model cannot be asked")?;
+    let key = key.map(|key| key.expose_secret().to_owned().into());
+    let client = Client::new(&config.llm, config.backend(), key).context("the model cannot be asked")?;
     let shown = match config.judge.mode {
         judge::Mode::Lines => "every line, with secrets and personal data replaced",
         judge::Mode::Templates | judge::Mode::Off => "one masked sample of each kind of line",
     };
-    let said = format!("{} is asked{from}: {shown} leaves this host", config.llm.gemini.model);
+    let said = format!("{} is asked{from}: {shown} leaves this host", config.model_name());
     Ok(Model { client, none_because: None, said: Some(said) })
 }
 
@@ -100,14 +103,15 @@ pub fn ask(engine: &mut Engine, client: &Client, stop: &AtomicBool) -> anyhow::R
     Ok(())
 }
 
-/// The key and where it was found, when not in its usual place: the original system's `.env` beside the input.
-fn key(config: &Config, inputs: &[Source]) -> Option<(Secret, String)> {
-    let place = config.model_key()?;
-    if let Ok(key) = resolve(&place) {
-        return Some((key, String::new()));
-    }
-    let SecretRef::Env(variable) = place else { return None };
-    inputs.iter().find_map(|input| {
+/// The key, if one is needed, and where it was found, when not in its usual place: the original system's `.env` beside the
+/// input.
+fn key(config: &Config, inputs: &[Source]) -> Result<(Option<Secret>, String), NoKey> {
+    let missing = match config.find_model_key() {
+        Ok(key) => return Ok((key, String::new())),
+        Err(missing) => missing,
+    };
+    let Some(SecretRef::Env(variable)) = config.model_key() else { return Err(missing) };
+    let beside = inputs.iter().find_map(|input| {
         let folder = match input {
             Source::Stdin => Path::new("."),
             Source::File(path) => {
@@ -117,8 +121,9 @@ fn key(config: &Config, inputs: &[Source]) -> Option<(Secret, String)> {
         let file = folder.join(".env");
         let text = std::fs::read_to_string(&file).ok()?;
         let value = from_env_file(&text, &variable)?;
-        Some((Secret::from(value), format!(" (key from {})", file.display())))
-    })
+        Some((Some(Secret::from(value)), format!(" (key from {})", file.display())))
+    });
+    beside.ok_or_else(|| NoKey { error: format!("{variable} is not set"), ..missing })
 }
 
 /// `NAME=value` of an env file: `export`, quotes and comments as shells and dotenv take them.

@@ -2,31 +2,43 @@
 
 use serde_json::{Value, json};
 
+use super::super::ladder::Form;
+use super::super::models::ModelRow;
+use super::super::settings::temperature_value;
 use super::Config;
-use super::models::{self, Thinking};
 use crate::model::Prompt;
 
-/// Builds the body. A `Null` schema asks for the plain form, see `LlmBackend::complete`.
-pub fn request(config: &Config, prompt: &Prompt) -> Value {
-    build(config, prompt.system, prompt.user.as_str(), &prompt.schema, prompt.max_output_tokens)
+/// Builds the body. `row` is what is known of the model.
+pub fn request(config: &Config, prompt: &Prompt, row: Option<&ModelRow>, form: Form) -> Value {
+    let schema = (form == Form::Schema).then_some(&prompt.schema);
+    build(config, prompt.system, prompt.user.as_str(), schema, row, prompt.max_output_tokens)
 }
 
-fn build(config: &Config, system: &str, user: &str, schema: &Value, max_output_tokens: u32) -> Value {
+/// Without a schema nothing is sent that a model may not know: no thinking settings, no temperature.
+fn build(
+    config: &Config,
+    system: &str,
+    user: &str,
+    schema: Option<&Value>,
+    row: Option<&ModelRow>,
+    max_output_tokens: u32,
+) -> Value {
     let mut generation = json!({
         // Unset, a thinking model may think without end.
         "maxOutputTokens": max_output_tokens.min(config.max_output_tokens),
         "responseMimeType": "application/json",
     });
-    if !schema.is_null() {
+    if let Some(schema) = schema {
         generation["responseJsonSchema"] = schema.clone();
-        match models::thinking(&config.model) {
-            Thinking::Unsaid => {}
-            Thinking::Level(level) => generation["thinkingConfig"] = json!({ "thinkingLevel": level }),
-            Thinking::Budget(tokens) => generation["thinkingConfig"] = json!({ "thinkingBudget": tokens }),
+        let level = row.and_then(|row| row.thinking_level.as_ref());
+        let budget = row.and_then(|row| row.thinking_budget);
+        if let Some(level) = level {
+            generation["thinkingConfig"] = json!({ "thinkingLevel": level });
+        } else if let Some(tokens) = budget {
+            generation["thinkingConfig"] = json!({ "thinkingBudget": tokens });
         }
         if let Some(temperature) = config.temperature {
-            // As a person wrote it: 0.2 as f32 would print as 0.20000000298023224.
-            generation["temperature"] = json!((f64::from(temperature) * 1e4).round() / 1e4);
+            generation["temperature"] = json!(temperature_value(temperature));
         }
     }
     json!({
@@ -38,12 +50,16 @@ fn build(config: &Config, system: &str, user: &str, schema: &Value, max_output_t
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::Backend;
+    use super::super::super::models::Models;
     use super::*;
 
     #[track_caller]
-    fn check(toml: &str, schema: Value, expected: Value) {
+    fn check(toml: &str, schema: Option<Value>, expected: Value) {
         let config: Config = toml::from_str(toml).unwrap();
-        let body = build(&config, "be careful", "{\"items\":[]}", &schema, 6_000);
+        let models = Models::new(Backend::Gemini, &[]);
+        let row = models.find(&config.model);
+        let body = build(&config, "be careful", "{\"items\":[]}", schema.as_ref(), row, 6_000);
         assert_eq!(body["systemInstruction"], json!({"parts": [{"text": "be careful"}]}));
         assert_eq!(body["contents"], json!([{"role": "user", "parts": [{"text": "{\"items\":[]}"}]}]));
         assert_eq!(body["generationConfig"], expected);
@@ -52,7 +68,7 @@ mod tests {
 
     #[test]
     fn bodies() {
-        let schema = json!({"type": "object"});
+        let schema = Some(json!({"type": "object"}));
         check(
             "",
             schema.clone(),
@@ -65,10 +81,6 @@ mod tests {
             json!({"maxOutputTokens": 1000, "responseMimeType": "application/json", "responseJsonSchema": {"type": "object"},
                 "thinkingConfig": {"thinkingBudget": 0}, "temperature": 0.2}),
         );
-        check(
-            "temperature = 0.2",
-            Value::Null,
-            json!({"maxOutputTokens": 6000, "responseMimeType": "application/json"}),
-        );
+        check("temperature = 0.2", None, json!({"maxOutputTokens": 6000, "responseMimeType": "application/json"}));
     }
 }

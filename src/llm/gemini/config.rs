@@ -1,14 +1,13 @@
 //! `[llm.gemini]`: checked while it is read, so that `check-config` and `watch` accept the same. No I/O.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use reqwest::Url;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::super::Limits;
-use super::super::http::is_loopback;
+use super::super::settings::{self, is_plain};
 use crate::model::{Period, SecretRef};
 
 /// `[llm.gemini]`.
@@ -18,6 +17,9 @@ pub struct Config {
     /// As Google names it, without `models/`.
     #[serde(deserialize_with = "model")]
     pub model: String,
+    /// Asked instead, in this order, while the one before is gone, out of quota or overloaded.
+    #[serde(deserialize_with = "models")]
+    pub models: Vec<String>,
     /// Environment variable that holds the key. Counts only while neither of the two below is set.
     pub api_key_env: String,
     /// systemd credential that holds the key.
@@ -25,19 +27,22 @@ pub struct Config {
     /// File, readable by its owner only, that holds the key.
     pub api_key_file: Option<PathBuf>,
     /// Where the API is. Plain `http://` to loopback only.
-    #[serde(deserialize_with = "base_url")]
+    #[serde(deserialize_with = "settings::base_url")]
     pub base_url: String,
     /// `v1beta` or `v1`.
     #[serde(deserialize_with = "api_version")]
     pub api_version: String,
+    /// Most of one request, by our estimate.
+    #[serde(deserialize_with = "settings::max_input_tokens")]
+    pub max_input_tokens: u32,
     /// Budget for thoughts and answer together; always sent.
-    #[serde(deserialize_with = "max_output_tokens")]
+    #[serde(deserialize_with = "settings::max_output_tokens")]
     pub max_output_tokens: u32,
     /// Sent only if set: models since 3.x ignore it, later ones may refuse it.
-    #[serde(deserialize_with = "temperature")]
+    #[serde(deserialize_with = "settings::temperature")]
     pub temperature: Option<f32>,
     /// Tries after the first.
-    #[serde(deserialize_with = "max_retries")]
+    #[serde(deserialize_with = "settings::max_retries")]
     pub max_retries: u32,
     /// First wait before trying again; it doubles up to 30 s.
     pub retry_delay: Period,
@@ -46,7 +51,7 @@ pub struct Config {
     /// Input tokens. 0 = no limit.
     pub tokens_per_minute: u32,
     /// Deadline of one try, body included.
-    #[serde(deserialize_with = "timeout")]
+    #[serde(deserialize_with = "settings::timeout")]
     pub timeout: Period,
 }
 
@@ -54,11 +59,13 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             model: "gemini-3.5-flash-lite".to_owned(),
+            models: Vec::new(),
             api_key_env: "GOOGLE_API_KEY".to_owned(),
             api_key_credential: None,
             api_key_file: None,
             base_url: "https://generativelanguage.googleapis.com".to_owned(),
             api_version: "v1beta".to_owned(),
+            max_input_tokens: 16_000,
             max_output_tokens: 8192,
             temperature: None,
             max_retries: 3,
@@ -71,15 +78,17 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Where the key is. The variable counts only while neither a credential nor a file is named: it has a default.
+    /// Where the key is.
     ///
     /// # Errors
-    /// When both a credential and a file are named, or a name cannot be one.
+    /// See [`settings::key`].
     pub fn key(&self) -> Result<Option<SecretRef>, String> {
-        let (credential, file) = (self.api_key_credential.clone(), self.api_key_file.clone());
-        let env =
-            (credential.is_none() && file.is_none() && !self.api_key_env.is_empty()).then(|| self.api_key_env.clone());
-        SecretRef::choose("api_key", env, credential, file)
+        settings::key(&self.api_key_env, self.api_key_credential.as_ref(), self.api_key_file.as_ref())
+    }
+
+    /// All models, the preferred one first.
+    pub fn models(&self) -> Vec<String> {
+        settings::model_list(&self.model, &self.models)
     }
 
     pub(in crate::llm) fn limits(&self) -> Limits {
@@ -93,50 +102,29 @@ impl Config {
     }
 
     /// `{base_url}/{api_version}/models/{model}:generateContent`.
-    pub(super) fn url(&self) -> Url {
-        let base = self.base_url.trim_end_matches('/');
-        let text = format!("{base}/{}/models/{}:generateContent", self.api_version, self.model);
-        // A config made in code instead of read could hold anything: such a URL reaches nothing and leaks nothing.
-        match Url::parse(&text) {
-            Ok(url) if check_base_url(base).is_ok() => url,
-            Ok(_) | Err(_) => Url::parse("https://invalid.invalid/").expect("a constant URL parses"),
-        }
+    pub(super) fn url(&self, model: &str) -> Url {
+        settings::url(&self.base_url, &format!("/{}/models/{model}:generateContent", self.api_version))
     }
-}
-
-fn check_base_url(text: &str) -> Result<(), String> {
-    let wrong = |why: &str| {
-        Err(format!("base_url {why}; allowed: \"https://HOST[:PORT][/PATH]\", or \"http://\" to a loopback address"))
-    };
-    let Ok(url) = Url::parse(text) else { return wrong("is not a URL") };
-    if !url.username().is_empty() || url.password().is_some() {
-        return wrong("must not hold a user name or password");
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return wrong("must not hold a query or fragment");
-    }
-    match url.scheme() {
-        "https" => Ok(()),
-        "http" if is_loopback(&url) => Ok(()),
-        "http" => wrong("would send the key and the logs in clear text over the network"),
-        _ => wrong("has a scheme that is neither https nor http"),
-    }
-}
-
-fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    check_base_url(&text).map_err(D::Error::custom)?;
-    Ok(text)
 }
 
 fn model<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let name = text.strip_prefix("models/").unwrap_or(&text);
+    one_model(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+fn models<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let list = Vec::<String>::deserialize(deserializer)?;
+    settings::few(&list).map_err(D::Error::custom)?;
+    list.iter().map(|text| one_model(text).map_err(D::Error::custom)).collect()
+}
+
+/// The name goes into the URL.
+fn one_model(text: &str) -> Result<String, String> {
+    let name = text.strip_prefix("models/").unwrap_or(text);
     if name.is_empty() || !is_plain(name) {
-        return Err(D::Error::custom(format!(
+        return Err(format!(
             "`{}` is not a model name; allowed: letters, digits, `-`, `.`, `_`, as in \"gemini-3.5-flash-lite\"",
             text.escape_debug()
-        )));
+        ));
     }
     Ok(name.to_owned())
 }
@@ -152,44 +140,6 @@ fn api_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::
     Ok(text)
 }
 
-fn is_plain(text: &str) -> bool {
-    text.len() <= 100
-        && !text.contains("..")
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
-}
-
-fn max_output_tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    let number = u32::deserialize(deserializer)?;
-    if !(256..=65_536).contains(&number) {
-        return Err(D::Error::custom(format!("max_output_tokens = {number} is out of range; allowed: 256 to 65536")));
-    }
-    Ok(number)
-}
-
-fn temperature<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
-    let number = f32::deserialize(deserializer)?;
-    if !(0.0..=2.0).contains(&number) {
-        return Err(D::Error::custom(format!("temperature = {number} is out of range; allowed: 0.0 to 2.0")));
-    }
-    Ok(Some(number))
-}
-
-fn max_retries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    let number = u32::deserialize(deserializer)?;
-    if number > 20 {
-        return Err(D::Error::custom(format!("max_retries = {number} is out of range; allowed: 0 to 20")));
-    }
-    Ok(number)
-}
-
-fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Period, D::Error> {
-    let period = Period::deserialize(deserializer)?;
-    if !(Duration::from_millis(100)..=Duration::from_secs(600)).contains(&period.0) {
-        return Err(D::Error::custom(format!("timeout = \"{period}\" is out of range; allowed: \"100ms\" to \"10m\"")));
-    }
-    Ok(period)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,7 +147,7 @@ mod tests {
     #[track_caller]
     fn check(toml: &str, expected: Result<&str, &str>) {
         match (toml::from_str::<Config>(toml), expected) {
-            (Ok(config), Ok(url)) => assert_eq!(config.url().as_str(), url, "{toml}"),
+            (Ok(config), Ok(url)) => assert_eq!(config.url(&config.model).as_str(), url, "{toml}"),
             (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{toml}: {error}"),
             (got, _) => panic!("{toml}: {got:?}"),
         }
@@ -228,6 +178,8 @@ mod tests {
         check("model = ''", Err("not a model name"));
         check("model = '../../secret'", Err("not a model name"));
         check("model = 'a b'", Err("not a model name"));
+        check("models = ['gemini-3.8-flash', 'a/b']", Err("not a model name"));
+        check("max_input_tokens = 10", Err("2000 to 1000000"));
         check("api_version = '1'", Err("not an API version"));
         check("max_output_tokens = 10", Err("256 to 65536"));
         check("temperature = 3.0", Err("0.0 to 2.0"));
@@ -259,6 +211,6 @@ mod tests {
     #[test]
     fn an_unread_config_cannot_send_the_key_in_clear_text() {
         let config = Config { base_url: "http://example.com".to_owned(), ..Config::default() };
-        assert_eq!(config.url().host_str(), Some("invalid.invalid"));
+        assert_eq!(config.url(&config.model).host_str(), Some("invalid.invalid"));
     }
 }

@@ -4,16 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::super::failing::{LATER, MUCH_LATER, first_words, reason, refused};
 use super::super::{Again, Failure};
 use super::quota;
-use crate::model::{JudgeFailure, Usage, clip};
-
-/// Longest message passed on.
-const MAX_MESSAGE_BYTES: usize = 300;
-/// After an outage or a quota without a date.
-const LATER: Duration = Duration::from_secs(60);
-/// After a limit that a person may have to raise.
-const MUCH_LATER: Duration = Duration::from_secs(3600);
+use crate::model::JudgeFailure;
 
 /// Google's `error` object, as far as it was there.
 #[derive(Debug, Default)]
@@ -30,7 +24,7 @@ pub fn classify(status: u16, retry_after: Option<Duration>, body: &str) -> Failu
     let is_json = error.is_some();
     let error = error.unwrap_or_else(|| ApiError { message: first_words(body), ..ApiError::default() });
     let (again, outcome) = decide(status, retry_after, &error, is_json);
-    Failure { again, outcome, usage: Usage { requests: 1, ..Usage::default() }, model: None }
+    refused(again, elsewhere(status, is_json, &outcome), outcome)
 }
 
 /// An error object inside a 200, with the status it names.
@@ -40,8 +34,18 @@ pub fn inside(value: &Value) -> Option<Failure> {
     Some(classify(status, None, &value.to_string()))
 }
 
+/// Quotas, overload and deprecation are a model's own: another one may answer.
+fn elsewhere(status: u16, is_json: bool, outcome: &JudgeFailure) -> Option<Duration> {
+    match (status, outcome) {
+        (404, _) if is_json => Some(MUCH_LATER),
+        (429 | 503, JudgeFailure::Later { after, .. }) => Some(*after),
+        (429, _) => Some(MUCH_LATER),
+        _ => None,
+    }
+}
+
 fn decide(status: u16, retry_after: Option<Duration>, error: &ApiError, is_json: bool) -> (Again, JudgeFailure) {
-    let reason = reason(status, error);
+    let reason = reason(status, &error.status, &error.message);
     let stop = |reason| (Again::No, JudgeFailure::Stop { reason });
     let later = |again, reason, after| (again, JudgeFailure::Later { reason, after });
     match status {
@@ -80,9 +84,9 @@ fn bad_request(error: &ApiError, reason: String) -> (Again, JudgeFailure) {
     } else if says(SIZE) {
         (Again::No, JudgeFailure::Split { reason })
     } else if says(FIELD) {
-        (Again::Plain, JudgeFailure::Stop { reason })
+        (Again::Adapted, JudgeFailure::Stop { reason })
     } else {
-        (Again::Plain, JudgeFailure::Split { reason })
+        (Again::Adapted, JudgeFailure::Split { reason })
     }
 }
 
@@ -132,38 +136,6 @@ fn unwrap_array(value: &Value) -> &Value {
     value.as_array().and_then(|array| array.first()).unwrap_or(value)
 }
 
-fn reason(status: u16, error: &ApiError) -> String {
-    let mut text = status.to_string();
-    for part in [&error.status, &error.message] {
-        if !part.is_empty() {
-            text.push_str(if text.len() == 3 { " " } else { ": " });
-            text.push_str(&first_words(part));
-        }
-    }
-    text
-}
-
-/// One printable line of a message or of an HTML page.
-fn first_words(text: &str) -> String {
-    let head = clip(text, MAX_MESSAGE_BYTES * 4);
-    let mut words = String::new();
-    let mut in_tag = false;
-    for c in head.chars() {
-        match c {
-            '<' => in_tag = true,
-            '>' => in_tag = false,
-            _ if in_tag => {}
-            _ if c.is_whitespace() || c.is_control() => {
-                if !words.ends_with(' ') {
-                    words.push(' ');
-                }
-            }
-            _ => words.push(c),
-        }
-    }
-    clip(words.trim(), MAX_MESSAGE_BYTES).to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,10 +168,10 @@ mod tests {
         check(400, &body("INVALID_ARGUMENT", "", key), "stop, No");
         check(400, &body("INVALID_ARGUMENT", "Multiple authentication credentials received.", ""), "stop, No");
         check(400, &body("FAILED_PRECONDITION", "User location is not supported.", ""), "stop, No");
-        check(400, &body("INVALID_ARGUMENT", "Request contains an invalid argument.", ""), "split, Plain");
-        check(400, &body("INVALID_ARGUMENT", "Thinking level is not supported for this model", ""), "stop, Plain");
+        check(400, &body("INVALID_ARGUMENT", "Request contains an invalid argument.", ""), "split, Adapted");
+        check(400, &body("INVALID_ARGUMENT", "Thinking level is not supported for this model", ""), "stop, Adapted");
         check(400, &body("INVALID_ARGUMENT", "The input token count (9) exceeds the maximum", ""), "split, No");
-        check(400, "Bad Request", "split, Plain");
+        check(400, "Bad Request", "split, Adapted");
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! Is a 200 an answer? Joins the text parts, counts the tokens, and finds the failures that come as a success.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
+use super::super::failing::{model_name, not_json};
 use super::super::{Again, Failure};
 use super::error;
 use crate::model::{Completion, JudgeFailure, Usage, clip};
@@ -11,14 +10,7 @@ use crate::model::{Completion, JudgeFailure, Usage, clip};
 /// Reads a response body. `asked` is the model asked, `estimated_input` stands in when the usage is missing.
 pub fn read(body: &str, asked: &str, estimated_input: u32) -> Result<Completion, Failure> {
     let Ok(value) = serde_json::from_str::<Value>(body) else {
-        // A proxy's page or a body cut where HTTP could not tell.
-        let reason = format!("200 with something that is not JSON: {}", clip(body, 80).escape_debug());
-        return Err(Failure {
-            again: Again::Once,
-            outcome: JudgeFailure::Later { reason, after: Duration::from_secs(60) },
-            usage: usage(&Value::Null, estimated_input, ""),
-            model: None,
-        });
+        return Err(not_json(body, estimated_input));
     };
     if let Some(failure) = error::inside(&value) {
         return Err(failure);
@@ -27,14 +19,13 @@ pub fn read(body: &str, asked: &str, estimated_input: u32) -> Result<Completion,
     let candidate = value.get("candidates").and_then(|candidates| candidates.get(0));
     let text = candidate.map(text_of).unwrap_or_default();
     let usage = usage(value, estimated_input, &text);
-    let model = value.get("modelVersion").and_then(Value::as_str).unwrap_or(asked);
-    let model: String = clip(model, 100).chars().filter(|c| c.is_ascii_graphic()).collect();
+    let model = model_name(value.get("modelVersion"), asked);
 
     let finish = candidate.and_then(|candidate| candidate.get("finishReason")?.as_str()).unwrap_or_default();
     let block = value.pointer("/promptFeedback/blockReason").and_then(Value::as_str);
     match judge_end(finish, block, !text.trim().is_empty()) {
         None => Ok(Completion { text, usage, model }),
-        Some((again, outcome)) => Err(Failure { again, outcome, usage, model: Some(model) }),
+        Some((again, outcome)) => Err(Failure { again, elsewhere: None, outcome, usage, model: Some(model) }),
     }
 }
 

@@ -5,8 +5,8 @@
 
 mod contract;
 mod faults;
-mod http;
-mod model;
+pub mod http;
+pub mod model;
 
 pub use faults::Fault;
 pub use http::Request;

@@ -6,4 +6,5 @@ pub mod receiver;
 pub mod serve;
 pub mod smtp;
 pub mod gemini;
+pub mod openai;
 pub mod writers;
