@@ -111,7 +111,7 @@ impl Pending {
         }
         self.since.get_or_insert_with(Instant::now);
         self.bytes += bytes;
-        let Effects { facts, positions, judge, deliver, notices: _, urgent, trace: _, marks: _, reply: _ } = effects;
+        let Effects { facts, positions, judge, deliver, notices: _, urgent, trace: _, reply: _ } = effects;
         for fact in facts {
             self.effects.facts.extend(self.newest.keep(fact));
         }

@@ -6,7 +6,7 @@ use crate::mine::Detail;
 use crate::model::{
     About, Alert, Delivery, Fact, JudgeRequest, Judged, LineBlock, Position, Reply, Said, SourceEvent, Timestamp, Word,
 };
-use crate::pipeline::{Marks, Settings, Trace};
+use crate::pipeline::{Settings, Trace};
 
 /// Everything that can happen to the pipeline.
 pub enum Input<'a> {
@@ -45,8 +45,6 @@ pub struct Effects {
     pub urgent: bool,
     /// What became of each line; empty unless [`super::Pipeline::on_event_time`].
     pub trace: Trace,
-    /// What became of every line, filled when there is one.
-    pub marks: Option<Box<Marks>>,
 }
 
 impl Effects {

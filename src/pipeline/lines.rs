@@ -12,7 +12,7 @@ use crate::detect::{Counted, Horizon, MeterId, Seen};
 use crate::mine::{Change, Detail, Mined};
 use crate::model::{
     Evidence, Fact, Finding, Header, Kind, Level, LineBlock, LineSpan, Medium, Origin, Phase, Place, SourceCounts,
-    TemplateRow, Timestamp, clip,
+    TemplateRow, Timestamp,
 };
 use crate::parse::{Format, Plan, headline};
 
@@ -21,10 +21,12 @@ use super::kinds::Answer;
 use super::memory::Known;
 use super::silence::Voice;
 use super::twins::Heard;
-use super::{Effects, LineMark, Passed, Pipeline, Shown};
+use super::{Effects, Pipeline};
 
 /// A line stamped this much before one that came earlier is late; syslog files are out of order by less.
 const LATE: Duration = Duration::from_secs(5);
+/// Lines between two looks at what detectors marked, where lines are traced.
+const MARKS_EVERY: usize = 64;
 
 /// What is remembered of one source of lines.
 pub struct SourceState {
@@ -149,9 +151,14 @@ impl Pipeline {
                     }
                 }
                 if self.tracing {
-                    let passed = index.and_then(|index| self.passed(&passing, index));
                     self.tell(std::mem::take(&mut findings), now, out);
-                    passed.into_iter().for_each(|passed| self.trace_line(passed, &mut out.trace));
+                    if let Some(index) = index {
+                        self.trace_line(&passing, index, block.phase, &mut out.trace);
+                    }
+                    // Detectors keep a bounded number of marks.
+                    if number % MARKS_EVERY == 0 {
+                        self.trace_marks(&mut out.trace);
+                    }
                 }
             }
         }
@@ -166,6 +173,9 @@ impl Pipeline {
             out.moved(position.clone());
         }
         self.sources.insert(Arc::clone(&block.origin.name), source);
+        if self.tracing {
+            self.trace_marks(&mut out.trace);
+        }
         out.trace.now = now;
         now
     }
@@ -362,25 +372,6 @@ impl Pipeline {
         if state.answer == Answer::None && state.sample.is_none() {
             state.sample.clone_from(&evidence);
         }
-        if let Some(marks) = out.marks.as_mut().filter(|_| phase == Phase::Live) {
-            let is_of_interest = state.told || state.ruled || state.answer == Answer::Anomalous;
-            let shown = is_of_interest.then(|| {
-                Box::new(Shown {
-                    host: Arc::clone(host),
-                    kind_id: state.id,
-                    kind: state.kind.clone(),
-                    level: header.level,
-                    message: clip(&header.message, Shown::MAX_BYTES).to_owned(),
-                })
-            });
-            marks.lines.push(LineMark {
-                offset: span.offset,
-                time: *time,
-                kind: touched.index,
-                plain: header.format == Format::Plain.name(),
-                shown,
-            });
-        }
         if phase == Phase::Live
             && let Some(entries) =
                 self.batch.push(Entry { kind: touched.index, host: Arc::clone(host), time: *time, evidence }, now)
@@ -411,26 +402,12 @@ impl Pipeline {
             if second && !self.learning {
                 self.detect.settle(time, findings);
                 self.tell(std::mem::take(findings), time, out);
-                self.trace_marks(&mut out.trace);
             }
             if self.next_deadline().is_some_and(|deadline| deadline <= time) {
                 self.settle(time, out);
             }
         }
         *now
-    }
-
-    /// The line as the trace shows it.
-    fn passed(&self, passing: &Passing<'_>, index: u32) -> Option<Passed> {
-        let state = self.kinds.get(index)?;
-        Some(Passed {
-            offset: passing.span.offset,
-            time: passing.time,
-            host: Arc::clone(passing.host),
-            kind: state.kind.clone(),
-            kind_id: state.id,
-            incident: None,
-        })
     }
 
     /// When silence may be judged next.

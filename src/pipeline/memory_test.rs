@@ -105,13 +105,12 @@ struct Setup {
     max_templates: usize,
     mode: judge::Mode,
     tracing: bool,
-    marks: bool,
 }
 
 fn setup() -> impl Strategy<Value = Setup> {
     let mode = prop_oneof![Just(judge::Mode::Off), Just(judge::Mode::Templates), Just(judge::Mode::Lines)];
-    (prop_oneof![Just(10_000_usize), Just(60_usize)], mode, prop::bool::weighted(0.2), any::<bool>())
-        .prop_map(|(max_templates, mode, tracing, marks)| Setup { max_templates, mode, tracing, marks })
+    (prop_oneof![Just(10_000_usize), Just(60_usize)], mode, prop::bool::weighted(0.4))
+        .prop_map(|(max_templates, mode, tracing)| Setup { max_templates, mode, tracing })
 }
 
 fn made(setup: Setup) -> Settings {
@@ -137,7 +136,6 @@ fn said(setup: Setup, deeds: &[Deed], off: bool) -> Vec<String> {
     pipeline.restore(Snapshot::default(), Timestamp::from_seconds(now), &mut out);
     let mut offset = 0;
     for deed in deeds {
-        out.marks = setup.marks.then(Box::default);
         let time = Timestamp::from_seconds(now);
         match deed {
             Deed::Lines { source, phase, joined, lines } => {

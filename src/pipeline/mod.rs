@@ -17,7 +17,6 @@ mod silence;
 mod kinds;
 mod memory;
 mod lines;
-mod marks;
 mod asking;
 mod answering;
 mod every_line;
@@ -26,6 +25,7 @@ mod troubles;
 mod explosion;
 mod restore;
 mod trace;
+mod second_look;
 mod explain;
 #[cfg(test)]
 mod tests;
@@ -40,8 +40,8 @@ use std::time::Duration;
 
 pub use effects::{Effects, Input, Learned, Notice};
 pub use explain::Explanation;
-pub use marks::{FindingMark, KindView, LineMark, Marks, SecondLook, Shown};
-pub use trace::{Marked, Passed, Told, Trace};
+pub use second_look::SecondLook;
+pub use trace::{KindView, Marked, Passed, Shown, Told, Trace};
 
 use crate::batch::Batch;
 use crate::detect::{Detect, RuleSet};
@@ -65,6 +65,7 @@ use twins::Twins;
 const COUNTERS_EVERY: Duration = Duration::from_secs(30);
 
 /// Everything that config decides about the pipeline.
+#[derive(Clone)]
 pub struct Settings {
     /// This host, for lines that name none.
     pub host: Arc<str>,

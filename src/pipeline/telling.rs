@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::judge;
 use crate::model::{Change, Delivery, DeliveryOutcome, Fact, Finding, Fingerprint, Incident, Timestamp};
 
-use super::{COUNTERS_EVERY, Effects, FindingMark, Notice, Pipeline, Told};
+use super::{COUNTERS_EVERY, Effects, Notice, Pipeline, Told};
 
 impl Pipeline {
     /// Joins findings into incidents and tells the router; each touched incident is written once.
@@ -27,9 +27,6 @@ impl Pipeline {
             }
             if outcome.change == Change::AlreadyThere {
                 continue;
-            }
-            if let Some(marks) = &mut out.marks {
-                marks.told.push(FindingMark::of(&kept, outcome.incident.id));
             }
             let incident = self.with_reason_not_judged(outcome.incident);
             if !matches!(outcome.change, Change::Joined | Change::Muted) {

@@ -1,14 +1,17 @@
-//! What became of every single line, for batch work (`eval`, reports): where it belongs and what was said of it. The
-//! daemon leaves this off. Keeps nothing: the caller takes it after each block.
+//! What became of every single line, for batch work (`analyze`, `eval`, backtests): where it belongs and what was said of
+//! it. The daemon leaves this off. Keeps nothing: the caller takes it after each block.
 
 use std::sync::Arc;
 
 use crate::detect::Mark;
-use crate::model::{Change, Finding, Fingerprint, Kind, KindId, Timestamp};
+use crate::model::{Change, Finding, Fingerprint, Kind, KindId, Level, Phase, Timestamp, clip};
+use crate::parse::Format;
 
+use super::kinds::Answer;
+use super::lines::Passing;
 use super::{Effects, Pipeline};
 
-/// The lines of one block, and the findings they made.
+/// The live lines of one block, and the findings they made.
 #[derive(Debug, Default)]
 pub struct Trace {
     pub lines: Vec<Passed>,
@@ -26,10 +29,32 @@ pub struct Passed {
     pub offset: u64,
     pub time: Timestamp,
     pub host: Arc<str>,
-    pub kind: Kind,
+    /// Number of its kind; the same number means the same kind in one run.
+    pub kind: u32,
     pub kind_id: KindId,
+    /// No format fitted, or none is known.
+    pub plain: bool,
+    /// The line itself, when somebody said something about its kind.
+    pub shown: Option<Box<Shown>>,
+}
+
+/// A line that may belong to an incident.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Shown {
+    pub host: Arc<str>,
+    pub kind_id: KindId,
+    pub kind: Kind,
+    /// As the writer of the line said it.
+    pub level: Option<Level>,
+    /// After the header, cut to [`Shown::MAX_BYTES`]. Hostile.
+    pub message: String,
     /// The incident that speaks of all lines of its kind, when there is one by now.
     pub incident: Option<Fingerprint>,
+}
+
+impl Shown {
+    /// Longest message kept for a report.
+    pub const MAX_BYTES: usize = 16 << 10;
 }
 
 /// One finding, and the incident it went to.
@@ -47,6 +72,15 @@ pub struct Marked {
     pub origin: Arc<str>,
     pub offset: u64,
     pub incident: Fingerprint,
+}
+
+/// What is known of one kind, for tables.
+#[derive(Clone, PartialEq, Debug)]
+pub struct KindView<'a> {
+    pub kind: &'a Kind,
+    pub id: KindId,
+    /// Current text of its template.
+    pub template: &'a str,
 }
 
 impl Pipeline {
@@ -69,11 +103,46 @@ impl Pipeline {
         self.settle(now, out);
     }
 
-    /// Gives the lines their incidents, after the findings they made were told.
-    pub(super) fn trace_line(&mut self, mut passed: Passed, trace: &mut Trace) {
-        passed.incident = self.triage.speaks_of(&passed.host, passed.kind_id);
-        trace.lines.push(passed);
-        self.trace_marks(trace);
+    /// Adds a line, after the findings it made were told.
+    pub(super) fn trace_line(&self, passing: &Passing<'_>, index: u32, phase: Phase, trace: &mut Trace) {
+        let Some(state) = self.kinds.get(index).filter(|_| phase == Phase::Live) else { return };
+        let is_of_interest = state.told || state.ruled || state.answer == Answer::Anomalous;
+        let shown = is_of_interest.then(|| {
+            Box::new(Shown {
+                host: Arc::clone(passing.host),
+                kind_id: state.id,
+                kind: state.kind.clone(),
+                level: passing.header.level,
+                message: clip(&passing.header.message, Shown::MAX_BYTES).to_owned(),
+                incident: self.triage.speaks_of(passing.host, state.id),
+            })
+        });
+        trace.lines.push(Passed {
+            offset: passing.span.offset,
+            time: passing.time,
+            host: Arc::clone(passing.host),
+            kind: index,
+            kind_id: state.id,
+            plain: passing.header.format == Format::Plain.name(),
+            shown,
+        });
+    }
+
+    /// The incident that a [`Marked::incident`] is part of by now.
+    pub fn joined(&self, incident: Fingerprint) -> Fingerprint {
+        self.triage.joined(incident)
+    }
+
+    /// The id of the kind that [`Passed::kind`] names, or of the one in its place by now.
+    pub fn kind_id(&self, number: u32) -> Option<KindId> {
+        self.kinds.get(self.kinds.current(number)).map(|state| state.id)
+    }
+
+    /// The kind that [`Passed::kind`] names.
+    pub fn kind(&self, number: u32) -> Option<KindView<'_>> {
+        let state = self.kinds.get(number)?;
+        let template = self.miner.text(state.kind.template).unwrap_or_default();
+        Some(KindView { kind: &state.kind, id: state.id, template })
     }
 
     pub(super) fn trace_marks(&mut self, trace: &mut Trace) {

@@ -1,5 +1,7 @@
 //! One anomalous line with everything said about it. Shapes only.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::model::{Category, Severity, Timestamp};
@@ -25,7 +27,7 @@ pub const EXTRA_COLUMNS: [&str; 10] = [
 pub struct Row {
     /// The log's own columns, in their order.
     #[serde(serialize_with = "as_map")]
-    pub record: Vec<(String, String)>,
+    pub record: Vec<(Cow<'static, str>, String)>,
     /// `None` for what no single line shows: silence, a gap.
     pub line_number: Option<u64>,
     pub input: String,
@@ -42,24 +44,6 @@ pub struct Row {
     pub incident: String,
 }
 
-impl Row {
-    /// What stands behind the columns of the log, in the order of [`EXTRA_COLUMNS`].
-    pub fn extra(&self) -> [String; 10] {
-        [
-            self.line_number.map_or_else(String::new, |number| number.to_string()),
-            self.input.clone(),
-            self.anomaly_reason.clone(),
-            self.remediation_steps.clone(),
-            self.detection_timestamp.to_string(),
-            format!("{:.2}", self.confidence_score),
-            self.severity.to_string(),
-            self.category.to_string(),
-            self.template_id.clone(),
-            self.detector.clone(),
-        ]
-    }
-}
-
-fn as_map<S: serde::Serializer>(record: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+fn as_map<S: serde::Serializer>(record: &[(Cow<'static, str>, String)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(record.iter().map(|(name, value)| (name, value)))
 }

@@ -1,8 +1,11 @@
 //! `anomalies.csv`: a row for each anomalous line. A spreadsheet that opens it runs nothing: cells that would be formulas are
 //! made text (OWASP, "CSV Injection").
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write;
+
+use crate::model::Timestamp;
 
 use super::row::{EXTRA_COLUMNS, Row};
 
@@ -11,7 +14,11 @@ pub struct CsvRows<W: Write> {
     writer: csv::Writer<W>,
     /// Place of each column of the logs.
     places: HashMap<String, usize>,
+    /// The columns of the logs as the logs call them.
+    names: Vec<String>,
     columns: usize,
+    /// The last time of detection, and its text: all rows have the same.
+    detected: Option<(Timestamp, String)>,
 }
 
 impl<W: Write> CsvRows<W> {
@@ -30,23 +37,57 @@ impl<W: Write> CsvRows<W> {
             }
             names.push(name);
         }
-        let header = names.iter().map(String::as_str).chain(EXTRA_COLUMNS).map(neutral);
-        writer.write_record(header)?;
+        for name in names.iter().map(String::as_str).chain(EXTRA_COLUMNS) {
+            writer.write_field(&*neutral(name))?;
+        }
+        writer.write_record(None::<&[u8]>)?;
         let places = columns.iter().enumerate().map(|(place, name)| (name.clone(), place)).collect();
-        Ok(CsvRows { writer, places, columns: columns.len() })
+        let names = columns.to_vec();
+        Ok(CsvRows { writer, places, names, columns: columns.len(), detected: None })
     }
 
     /// # Errors
     /// When the row cannot be written.
     pub fn push(&mut self, row: &Row) -> csv::Result<()> {
-        let mut cells = vec![String::new(); self.columns];
+        // Columns mostly come in the order of the header.
+        let mut next = 0;
+        let mut places = vec![""; self.columns];
         for (name, value) in &row.record {
-            if let Some(cell) = self.places.get(name).and_then(|place| cells.get_mut(*place)) {
-                *cell = neutral(value);
+            let place = match self.names.get(next) {
+                Some(known) if known == name => Some(next),
+                Some(_) | None => self.places.get(&**name).copied(),
+            };
+            if let Some((place, cell)) = place.and_then(|place| Some((place, places.get_mut(place)?))) {
+                *cell = value;
+                next = place + 1;
             }
         }
-        cells.extend(row.extra().iter().map(|cell| neutral(cell)));
-        self.writer.write_record(&cells)
+        for cell in places {
+            self.writer.write_field(&*neutral(cell))?;
+        }
+        if self.detected.as_ref().is_none_or(|(time, _)| *time != row.detection_timestamp) {
+            self.detected = Some((row.detection_timestamp, row.detection_timestamp.to_string()));
+        }
+        let detected = self.detected.as_ref().map_or("", |(_, text)| text);
+        let number = row.line_number.map_or_else(String::new, |number| number.to_string());
+        let confidence = format!("{:.2}", row.confidence_score);
+        // In the order of EXTRA_COLUMNS.
+        let extra: [&str; EXTRA_COLUMNS.len()] = [
+            &number,
+            &row.input,
+            &row.anomaly_reason,
+            &row.remediation_steps,
+            detected,
+            &confidence,
+            row.severity.as_str(),
+            row.category.as_str(),
+            &row.template_id,
+            &row.detector,
+        ];
+        for cell in extra {
+            self.writer.write_field(&*neutral(cell))?;
+        }
+        self.writer.write_record(None::<&[u8]>)
     }
 
     /// Gives back what was written to.
@@ -59,9 +100,9 @@ impl<W: Write> CsvRows<W> {
 }
 
 /// The cell as text that no spreadsheet takes for a formula. A NUL would end the cell in some readers.
-pub fn neutral(cell: &str) -> String {
-    let cell = cell.replace('\0', "\u{fffd}");
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
+pub fn neutral(cell: &str) -> Cow<'_, str> {
+    let cell = if cell.contains('\0') { Cow::Owned(cell.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(cell) };
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}").into() } else { cell }
 }
 
 #[cfg(test)]

@@ -363,6 +363,11 @@ impl Triage {
         self.by_alias.get(&own).copied().unwrap_or(own)
     }
 
+    /// The incident that one of this name is part of now: itself, mostly.
+    pub fn joined(&self, id: Fingerprint) -> Fingerprint {
+        self.by_alias.get(&id).copied().unwrap_or(id)
+    }
+
     /// The fault that `finding` opened an incident about is over (a silent kind speaks again): the incident is quiet, with
     /// the finding's reason. `None` when it is quiet already, muted, or somebody else's too.
     pub fn over(&mut self, finding: &Finding, now: Timestamp) -> Option<Incident> {

@@ -468,3 +468,27 @@ fn against(schema: &Value, value: &Value, place: &str, wrong: &mut Vec<String>) 
         against(&schema["items"], inner, &format!("{place}[{index}]"), wrong);
     }
 }
+
+#[test]
+fn incidents_are_told_while_the_log_is_read() {
+    let home = Home::new();
+    let mut child = command(&home, &["-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starts");
+    let mut input = child.stdin.take().expect("piped");
+    // The first lines teach, so they are read twice; the rest of a block comes when it is full.
+    let lines = syslog();
+    let mut told = String::new();
+    let mut out = std::io::BufReader::new(child.stdout.take().expect("piped"));
+    for _ in 0..20 {
+        input.write_all(lines.as_bytes()).expect("taken");
+    }
+    // Standard input is still open.
+    std::io::BufRead::read_line(&mut out, &mut told).expect("a line");
+    assert!(told.starts_with("2026-03-01 10:30:01  high      kernel: "), "{told}");
+    drop(input);
+    assert!(child.wait().expect("ends").success());
+}

@@ -1,19 +1,17 @@
-//! From what the pipeline says of lines to rows: which line belongs to which incident. Rows wait a while for a finding that
-//! comes after them, then on disk for the end, when every incident has its last word. Memory does not grow with the input.
+//! From what the pipeline says of lines to rows: which line belongs to which incident. Rows go to disk until the end, when
+//! every incident has its last word. Memory does not grow with the input.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Fact, Fingerprint, Incident, JudgedBy, KindId, Severity, Timestamp};
-use crate::pipeline::{Effects, FindingMark, LineMark, Marks, Shown};
+use crate::model::{Change, Fact, Finding, Fingerprint, Incident, JudgedBy, KindId, Severity, Timestamp};
+use crate::pipeline::{Effects, Passed, Shown, Trace};
 
 use super::chunk::Chunk;
 use super::rows::{Draft, Rows};
+use super::trail::{Fate, Step, Trail};
 
-/// Lines that wait for a finding about them.
-const WAITING: usize = 2_000;
-const WAITING_BYTES: usize = 8 << 20;
 /// Incidents a report lists.
 pub const MAX_INCIDENTS: usize = 10_000;
 /// Claims and lines kept to be found; beyond them only counts.
@@ -21,8 +19,6 @@ const MAX_CLAIMS: usize = 100_000;
 /// Lines of evidence whose surroundings are kept, and how many lines before and after.
 const MAX_NEARBY: usize = 5_000;
 const AROUND: usize = 2;
-/// Words of a line that may name the group of a rule.
-const WORDS: usize = 64;
 /// A rule's incident speaks of the lines up to so long after its last finding: longer, and it has a new one.
 const RULE_LASTS: Duration = Duration::from_secs(600);
 
@@ -35,15 +31,18 @@ pub struct Collector {
     /// Beyond what a report lists.
     pub not_listed: u64,
     claims: HashMap<(Arc<str>, KindId), Claim>,
-    grouped: HashMap<(KindId, String), Claim>,
-    /// Lines of findings that were gone when the finding came: input name and offset.
-    missed_lines: HashMap<(Arc<str>, u64), Fingerprint>,
+    /// Lines that had passed when a finding named them: by the name of their stream, then by offset.
+    missed: HashMap<Arc<str>, BTreeMap<u64, Fingerprint>>,
+    missed_count: usize,
     /// Lines of these were passed over because they mattered little at the time.
     passed_over: HashSet<Fingerprint>,
-    waiting: VecDeque<Draft>,
-    waiting_bytes: usize,
     nearby: HashMap<(Arc<str>, u64), Nearby>,
     rows: Rows,
+    trail: Trail,
+    /// Incidents that began to matter since somebody asked.
+    fresh: Vec<Fingerprint>,
+    /// Filled anew for each chunk.
+    steps: Vec<Step>,
 }
 
 /// What a run collected.
@@ -79,118 +78,174 @@ struct Claim {
     until: Option<Timestamp>,
 }
 
+/// Lines that the second pass is after, beside those that single findings named.
+pub struct Wanted {
+    /// By kind: the span of time that somebody claims.
+    kinds: HashMap<KindId, (Timestamp, Option<Timestamp>)>,
+}
+
 impl Collector {
     pub fn new() -> anyhow::Result<Collector> {
         Ok(Collector {
             incidents: HashMap::new(),
             not_listed: 0,
             claims: HashMap::new(),
-            grouped: HashMap::new(),
-            missed_lines: HashMap::new(),
+            missed: HashMap::new(),
+            missed_count: 0,
             passed_over: HashSet::new(),
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
             nearby: HashMap::new(),
             rows: Rows::new()?,
+            trail: Trail::new()?,
+            fresh: Vec::new(),
+            steps: Vec::new(),
         })
     }
 
-    /// Takes what a call of the pipeline led to. `chunk` is what it was given, with its number and that of its input.
-    pub fn take(&mut self, effects: &mut Effects, chunk: Option<(&Chunk, u64, usize)>) -> anyhow::Result<()> {
+    /// Takes what became of a chunk, the `number`th.
+    pub fn take_lines(&mut self, effects: &mut Effects, chunk: &Chunk, number: u64) -> anyhow::Result<()> {
+        let origin = &chunk.block.origin.name;
+        let mut exact = HashMap::new();
+        let lines = self.said(effects, |collector, name, offset, incident, is_evidence| {
+            if name != origin || chunk.index_of(offset).is_none() {
+                return collector.miss(name, offset, incident);
+            }
+            exact.insert(offset, incident);
+            if is_evidence {
+                collector.look_around(chunk, name, offset);
+            }
+        });
+        let mut spans = chunk.block.spans.iter().zip(0u32..).peekable();
+        let mut steps = std::mem::take(&mut self.steps);
+        steps.clear();
+        for Passed { offset, time, kind, shown, .. } in &lines {
+            while spans.next_if(|(span, _)| span.offset < *offset).is_some() {}
+            let index = spans.peek().map_or(0, |(_, index)| *index);
+            let named = if exact.is_empty() { None } else { exact.remove(offset) };
+            let fate = match (shown, named) {
+                (None, None) => Fate::Passed,
+                // What somebody named before its kind was of interest is found again.
+                (None, Some(incident)) => {
+                    self.miss(origin, *offset, incident);
+                    Fate::Passed
+                }
+                (Some(shown), named) => match named.or(shown.incident) {
+                    None => Fate::Passed,
+                    // What is named has a row, should its incident ever matter.
+                    Some(incident) if named.is_some() || self.matters(incident) => {
+                        self.rows.push(&Draft::new(chunk, number, index as usize, *time, shown, incident))?;
+                        Fate::Row
+                    }
+                    Some(incident) => {
+                        if self.passed_over.len() < MAX_CLAIMS {
+                            self.passed_over.insert(incident);
+                        }
+                        Fate::Perhaps(incident)
+                    }
+                },
+            };
+            steps.push(Step { index, kind: *kind, time: *time, fate });
+        }
+        // Copies of lines, and our own, are nobody's.
+        self.trail.push(&steps)?;
+        self.steps = steps;
+        Ok(())
+    }
+
+    /// Takes what anything but lines led to.
+    pub fn take(&mut self, effects: &mut Effects) {
+        self.said(effects, |collector, name, offset, incident, _| collector.miss(name, offset, incident));
+    }
+
+    /// The incidents and findings of `effects`; gives its lines. `named` is told of every line that belongs to an incident by
+    /// itself: its stream and offset, the incident, and whether the line is its evidence.
+    fn said(
+        &mut self,
+        effects: &mut Effects,
+        mut named: impl FnMut(&mut Collector, &Arc<str>, u64, Fingerprint, bool),
+    ) -> Vec<Passed> {
         for fact in &effects.facts {
             if let Fact::Incident(incident) = fact {
                 self.know(incident);
             }
         }
-        let Some(marks) = effects.marks.as_mut() else { return Ok(()) };
-        let Marks { lines, told } = std::mem::take(&mut **marks);
-        let mut exact: HashMap<(Arc<str>, u64), Fingerprint> = HashMap::new();
-        let trace = std::mem::take(&mut effects.trace);
-        for marked in trace.marked {
-            exact.insert((marked.origin, marked.offset), marked.incident);
+        let Trace { lines, told, marked, .. } = std::mem::take(&mut effects.trace);
+        for mark in marked {
+            named(self, &mark.origin, mark.offset, mark.incident, false);
         }
-        // Both lists are in the order of the lines.
-        let mut spoken = trace.lines.into_iter().filter_map(|line| Some((line.offset, line.incident?))).peekable();
-        for told in told {
-            self.claim(&told);
-            for line in told.lines {
-                exact.insert(line, told.incident);
+        for told in told.iter().filter(|told| told.change != Change::AlreadyThere) {
+            self.claim(&told.finding, told.incident);
+            for line in &told.finding.evidence {
+                named(self, &line.origin, line.offset, told.incident, true);
             }
         }
-        if let Some((chunk, ..)) = chunk {
-            for (origin, offset) in exact.keys() {
-                self.look_around(chunk, origin, *offset);
-            }
-        }
-        for draft in &mut self.waiting {
-            if exact.is_empty() {
-                break;
-            }
-            if let Some(incident) = exact.remove(&(Arc::clone(&draft.origin), draft.offset)) {
-                draft.incident = Some(incident);
-            }
-        }
-        if let Some((chunk, number, input)) = chunk {
-            for passed in &lines {
-                let Some(shown) = &passed.shown else { continue };
-                let key = (Arc::clone(&chunk.block.origin.name), passed.offset);
-                while spoken.next_if(|(offset, _)| *offset < passed.offset).is_some() {}
-                let of_kind = spoken.next_if(|(offset, _)| *offset == passed.offset).map(|(_, id)| id);
-                let incident = exact.remove(&key).or(of_kind);
-                if let Some(draft) = Draft::of(chunk, number, input, passed, shown, incident) {
-                    self.wait(draft)?;
-                }
-            }
-        }
-        for (line, incident) in exact {
-            if self.missed_lines.len() < MAX_CLAIMS {
-                self.missed_lines.insert(line, incident);
-            }
-        }
-        Ok(())
+        lines
     }
 
     /// The end of the first pass: every line has had its chance.
-    pub fn settle(&mut self) -> anyhow::Result<()> {
-        while let Some(draft) = self.waiting.pop_front() {
-            self.decide(draft)?;
+    pub fn settle(&mut self) {
+        let incidents = &self.incidents;
+        let matters = |id: &Fingerprint| incidents.get(id).is_some_and(Known::matters);
+        for lines in self.missed.values_mut() {
+            lines.retain(|_, incident| matters(incident));
         }
-        self.waiting_bytes = 0;
-        self.missed_lines.retain(|_, incident| {
-            self.incidents.get(incident).is_some_and(|known| known.incident.severity >= Severity::Medium)
-        });
-        Ok(())
+        self.missed.retain(|_, lines| !lines.is_empty());
     }
 
     /// Whether a verdict or a rise in severity flagged lines that were passed over: the inputs must be read again.
     pub fn needs_second_pass(&self, flagged: &HashSet<Fingerprint>) -> bool {
-        let matters =
-            |id: &Fingerprint| self.incidents.get(id).is_some_and(|known| known.incident.severity >= Severity::Medium);
-        !self.missed_lines.is_empty() || flagged.iter().any(matters) || self.passed_over.iter().any(matters)
+        let matters = |id: &Fingerprint| self.matters(*id);
+        !self.missed.is_empty() || flagged.iter().any(matters) || self.passed_over.iter().any(matters)
     }
 
-    /// Kinds whose lines the second pass must find; `None` when single lines are wanted too.
-    pub fn wanted_kinds(&self) -> Option<HashSet<KindId>> {
-        if !self.missed_lines.is_empty() {
-            return None;
+    /// What the second pass is after.
+    pub fn wanted(&self) -> Wanted {
+        let mut kinds: HashMap<KindId, (Timestamp, Option<Timestamp>)> = HashMap::new();
+        for ((_, kind), claim) in self.claims.iter().filter(|(_, claim)| self.matters(claim.incident)) {
+            let span = kinds.entry(*kind).or_insert((claim.from, claim.until));
+            *span = (span.0.min(claim.from), span.1.zip(claim.until).map(|(one, other)| one.max(other)));
         }
-        let whole = self.claims.iter().map(|((_, kind), claim)| (*kind, claim.incident));
-        let grouped = self.grouped.iter().map(|((kind, _), claim)| (*kind, claim.incident));
-        Some(whole.chain(grouped).filter(|(_, id)| self.matters(*id)).map(|(kind, _)| kind).collect())
+        Wanted { kinds }
     }
 
-    /// The incident a line belongs to, now that everything is known.
-    pub fn incident_of(&self, origin: &Arc<str>, offset: u64, time: Timestamp, shown: &Shown) -> Option<Fingerprint> {
-        self.missed_lines
-            .get(&(Arc::clone(origin), offset))
-            .copied()
-            .or_else(|| self.claimed(&shown.host, shown.kind_id, time, &shown.message))
-            .filter(|id| self.matters(*id))
+    /// Lines of a stream between two offsets that findings named after they had passed.
+    pub fn missed(&self, origin: &Arc<str>, from: u64, to: u64) -> HashMap<u64, Fingerprint> {
+        let lines = self.missed.get(origin).filter(|_| from <= to);
+        lines.map_or_else(HashMap::new, |lines| lines.range(from..=to).map(|(at, id)| (*at, *id)).collect())
+    }
+
+    /// Whether the second pass should look at a line of this kind that has no row; `named` is what a finding said of it.
+    pub fn is_wanted(&self, step: &Step, kind: Option<KindId>, wanted: &Wanted) -> bool {
+        let claimed = || {
+            let (from, until) = wanted.kinds.get(&kind?)?;
+            Some(*from <= step.time && until.is_none_or(|until| step.time <= until))
+        };
+        match step.fate {
+            Fate::Row => false,
+            Fate::Perhaps(incident) if self.matters(incident) => true,
+            Fate::Perhaps(_) | Fate::Passed => claimed().unwrap_or(false),
+        }
+    }
+
+    /// The incident a line without a row belongs to, now that everything is known.
+    pub fn incident_of(&self, step: &Step, shown: &Shown) -> Option<Fingerprint> {
+        let holds = |claim: &&Claim| claim.from <= step.time && claim.until.is_none_or(|until| step.time <= until);
+        let claimed = || self.claims.get(&(Arc::clone(&shown.host), shown.kind_id)).filter(holds);
+        let incident = match step.fate {
+            Fate::Perhaps(incident) if self.matters(incident) => Some(incident),
+            Fate::Perhaps(_) | Fate::Passed | Fate::Row => claimed().map(|claim| claim.incident),
+        };
+        incident.filter(|id| self.matters(*id))
+    }
+
+    /// Incidents that began to matter since the last call.
+    pub fn take_fresh(&mut self) -> Vec<&Incident> {
+        let fresh = std::mem::take(&mut self.fresh);
+        fresh.iter().filter_map(|id| Some(&self.incidents.get(id)?.incident)).filter(|one| !one.about_self).collect()
     }
 
     /// Severe enough for rows.
     pub fn matters(&self, id: Fingerprint) -> bool {
-        self.incidents.get(&id).is_some_and(|known| known.incident.severity >= Severity::Medium)
+        self.incidents.get(&id).is_some_and(Known::matters)
     }
 
     /// Everything, when nothing more comes.
@@ -200,6 +255,21 @@ impl Collector {
 
     pub fn rows_mut(&mut self) -> &mut Rows {
         &mut self.rows
+    }
+
+    pub fn trail_mut(&mut self) -> &mut Trail {
+        &mut self.trail
+    }
+
+    fn miss(&mut self, origin: &Arc<str>, offset: u64, incident: Fingerprint) {
+        if self.missed_count >= MAX_CLAIMS {
+            return;
+        }
+        let lines = match self.missed.get_mut(origin) {
+            Some(lines) => lines,
+            None => self.missed.entry(Arc::clone(origin)).or_default(),
+        };
+        self.missed_count += usize::from(lines.insert(offset, incident).is_none());
     }
 
     fn look_around(&mut self, chunk: &Chunk, origin: &Arc<str>, offset: u64) {
@@ -225,11 +295,15 @@ impl Collector {
                 known.worst_before = known.worst_before.max(known.incident.severity);
             }
             let first = known.incident.first_seen;
+            let mattered = known.matters();
             known.incident = incident.clone();
             known.incident.count = incident.count.saturating_add(known.base);
             known.incident.first_seen = first.min(incident.first_seen);
             // A verdict may have settled what it was taken for.
             known.incident.severity = known.worst_before.max(incident.severity);
+            if known.matters() && !mattered {
+                self.fresh.push(incident.id);
+            }
             return;
         }
         if self.incidents.len() >= MAX_INCIDENTS {
@@ -241,13 +315,20 @@ impl Collector {
                 None => return,
             }
         }
-        self.incidents.insert(incident.id, Known { incident: incident.clone(), base: 0, worst_before: Severity::Low });
+        let known = Known { incident: incident.clone(), base: 0, worst_before: Severity::Low };
+        if known.matters() {
+            self.fresh.push(incident.id);
+        }
+        self.incidents.insert(incident.id, known);
     }
 
-    fn claim(&mut self, told: &FindingMark) {
-        let Some(kind) = told.kind else { return };
-        let until = until(told);
-        let claim = Claim { incident: told.incident, from: told.first_seen, until };
+    fn claim(&mut self, finding: &Finding, incident: Fingerprint) {
+        // A rule with a group of its own speaks of the lines it counted, and those are named.
+        if matches!(finding.judged_by, JudgedBy::Rule(_)) && !finding.group.is_empty() {
+            return;
+        }
+        let Some(kind) = finding.kind else { return };
+        let claim = Claim { incident, from: finding.first_seen, until: until(finding) };
         let renew = |known: &mut Claim| {
             if known.incident == claim.incident {
                 known.from = known.from.min(claim.from);
@@ -256,77 +337,26 @@ impl Collector {
                 *known = claim;
             }
         };
-        if told.group.is_empty() {
-            if self.claims.len() < MAX_CLAIMS {
-                self.claims.entry((Arc::clone(&told.host), kind)).and_modify(renew).or_insert(claim);
-            }
-        } else if self.grouped.len() < MAX_CLAIMS {
-            self.grouped.entry((kind, told.group.clone())).and_modify(renew).or_insert(claim);
+        if self.claims.len() < MAX_CLAIMS {
+            self.claims.entry((Arc::clone(&finding.host), kind)).and_modify(renew).or_insert(claim);
         }
     }
+}
 
-    fn claimed(&self, host: &Arc<str>, kind: KindId, time: Timestamp, message: &str) -> Option<Fingerprint> {
-        let holds = |claim: &&Claim| claim.from <= time && claim.until.is_none_or(|until| time <= until);
-        if let Some(claim) = self.claims.get(&(Arc::clone(host), kind)).filter(holds) {
-            return Some(claim.incident);
-        }
-        if self.grouped.is_empty() {
-            return None;
-        }
-        let is_word = |c: char| c.is_alphanumeric() || matches!(c, '.' | ':' | '-' | '_' | '/' | '@');
-        let words = message.split(|c: char| !is_word(c)).take(WORDS).map(|word| word.trim_end_matches(['.', ':']));
-        words
-            .filter(|word| !word.is_empty())
-            .find_map(|word| self.grouped.get(&(kind, word.to_owned())).filter(holds))
-            .map(|claim| claim.incident)
-    }
-
-    fn wait(&mut self, draft: Draft) -> anyhow::Result<()> {
-        self.waiting_bytes += draft.bytes();
-        self.waiting.push_back(draft);
-        while self.waiting.len() > WAITING || self.waiting_bytes > WAITING_BYTES {
-            let Some(oldest) = self.waiting.pop_front() else { break };
-            self.waiting_bytes = self.waiting_bytes.saturating_sub(oldest.bytes());
-            self.decide(oldest)?;
-        }
-        Ok(())
-    }
-
-    /// A line that waited long enough: on disk when it belongs to an incident that matters.
-    fn decide(&mut self, mut draft: Draft) -> anyhow::Result<()> {
-        let claimed = draft.incident.or_else(|| self.claimed(&draft.host, draft.kind, draft.time, draft.message()));
-        let Some(id) = claimed else { return Ok(()) };
-        if !self.matters(id) {
-            self.passed_over.insert(id);
-            return Ok(());
-        }
-        draft.incident = Some(id);
-        self.rows.push(&draft)
+impl Known {
+    /// Severe enough for rows.
+    pub fn matters(&self) -> bool {
+        self.incident.severity >= Severity::Medium
     }
 }
 
 /// How long a finding speaks of further lines of its kind: forever, when it is the kind itself that is odd.
-fn until(told: &FindingMark) -> Option<Timestamp> {
-    match &told.judged_by {
+fn until(finding: &Finding) -> Option<Timestamp> {
+    match &finding.judged_by {
         JudgedBy::Model(_) => None,
-        JudgedBy::Rule(_) => Some(told.last_seen.saturating_add(RULE_LASTS)),
+        JudgedBy::Rule(_) => Some(finding.last_seen.saturating_add(RULE_LASTS)),
         JudgedBy::Detector(name) if OF_KINDS.contains(&&**name) => None,
         // A rate or a value was odd: the lines it speaks of, and no others.
-        JudgedBy::Detector(_) => Some(told.last_seen),
-    }
-}
-
-impl Draft {
-    /// The row of a line, without what is said about it.
-    fn of(
-        chunk: &Chunk,
-        number: u64,
-        input: usize,
-        passed: &LineMark,
-        shown: &Shown,
-        incident: Option<Fingerprint>,
-    ) -> Option<Draft> {
-        let index = chunk.index_of(passed.offset)?;
-        Some(Draft::new(chunk, number, input, index, passed.time, shown, incident))
+        JudgedBy::Detector(_) => Some(finding.last_seen),
     }
 }

@@ -5,22 +5,20 @@ use std::sync::Arc;
 
 use std::time::Instant;
 
-use crate::model::{Fact, Fingerprint, Phase, Timestamp};
-use crate::pipeline::{Counters, Effects, Input, Marks, Pipeline, SecondLook, Settings};
+use crate::model::{Change, Fact, Fingerprint, Phase, Timestamp};
+use crate::pipeline::{Counters, Effects, Input, Passed, Pipeline, SecondLook, Settings};
 use crate::report::{InputSummary, Metrics, Series, Week};
 
 use super::chunk::Chunk;
-use super::collect::Collector;
+use super::collect::{Collector, Wanted};
 use super::rows::{Draft, Rows};
+use super::trail::Step;
 
 /// Steps of the timeline, and of one template's.
 const STEPS: usize = 240;
 const TEMPLATE_STEPS: usize = 48;
 /// Hours of the heat map: two months.
 const HOURS: usize = 24 * 62;
-/// A chunk remembers its kinds by so many bits, so that the second pass looks only where it must.
-const KIND_BITS: u32 = 256;
-
 /// Columns of all tables together.
 const MAX_COLUMNS: usize = 1_000;
 
@@ -46,8 +44,8 @@ pub struct Engine {
     /// Columns of the tables so far.
     columns: Vec<String>,
     has_plain: bool,
-    /// Kinds of every chunk.
-    chunks: Vec<[u64; (KIND_BITS / 64) as usize]>,
+    /// Chunks so far.
+    chunks: u64,
     /// Event time: of every stream, and the newest.
     times: HashMap<Arc<str>, Timestamp>,
     now: Timestamp,
@@ -80,7 +78,7 @@ impl Engine {
             flagged: HashSet::new(),
             columns: Vec::new(),
             has_plain: false,
-            chunks: Vec::new(),
+            chunks: 0,
             times: HashMap::new(),
             now: Timestamp::EPOCH,
             began: Instant::now(),
@@ -112,9 +110,9 @@ impl Engine {
     /// Lines to be analyzed, of this input; `outside` lines were left out of them.
     pub fn live(&mut self, chunk: &Chunk, input: usize, outside: u64) -> anyhow::Result<()> {
         let before = self.pipeline.counters();
-        let mut effects = Effects { marks: Some(Box::new(Marks::default())), ..Effects::default() };
+        let mut effects = Effects::default();
         self.lines(chunk, &mut effects);
-        self.count(chunk, input, &effects, &before, outside);
+        self.count(chunk, input, &effects.trace.lines, &before, outside);
         match &chunk.table {
             None => self.has_plain = true,
             Some(table) => {
@@ -126,28 +124,27 @@ impl Engine {
             }
         }
         self.keep(&mut effects);
-        let number = self.chunks.len().saturating_sub(1) as u64;
-        self.collector.take(&mut effects, Some((chunk, number, input)))
+        self.chunks += 1;
+        self.collector.take_lines(&mut effects, chunk, self.chunks - 1)
     }
 
     /// Anything that is no line, at this time.
-    pub fn feed(&mut self, input: Input<'_>, now: Timestamp) -> anyhow::Result<Effects> {
-        let mut effects = Effects { marks: Some(Box::new(Marks::default())), ..Effects::default() };
+    pub fn feed(&mut self, input: Input<'_>, now: Timestamp) -> Effects {
+        let mut effects = Effects::default();
         self.pipeline.handle(input, now, &mut effects);
         self.keep(&mut effects);
-        for told in effects.marks.iter().flat_map(|marks| &marks.told) {
-            self.flagged.insert(told.incident);
-        }
-        self.collector.take(&mut effects, None)?;
-        Ok(effects)
+        let told = effects.trace.told.iter().filter(|told| told.change != Change::AlreadyThere);
+        self.flagged.extend(told.map(|told| told.incident));
+        self.collector.take(&mut effects);
+        effects
     }
 
     /// The end of the lines: what waits is said.
-    pub fn end_of_lines(&mut self) -> anyhow::Result<()> {
-        let mut effects = Effects { marks: Some(Box::default()), ..Effects::default() };
+    pub fn end_of_lines(&mut self) {
+        let mut effects = Effects::default();
         self.pipeline.end_of_input(self.now, &mut effects);
         self.keep(&mut effects);
-        self.collector.take(&mut effects, None)
+        self.collector.take(&mut effects);
     }
 
     /// Must be asked after the first pass and the judge.
@@ -155,37 +152,40 @@ impl Engine {
         self.collector.needs_second_pass(&self.flagged)
     }
 
-    /// Which chunks hold a kind that the second pass wants.
-    pub fn wanted_chunks(&self) -> Vec<bool> {
-        let Some(kinds) = self.collector.wanted_kinds() else { return vec![true; self.chunks.len()] };
-        let mut wanted = [0u64; (KIND_BITS / 64) as usize];
-        for number in 0..u32::try_from(self.kinds.len()).unwrap_or(u32::MAX) {
-            let is_wanted = self.pipeline.kind(number).is_some_and(|view| kinds.contains(&view.id));
-            if let Some(word) = wanted.get_mut((number % KIND_BITS / 64) as usize).filter(|_| is_wanted) {
-                *word |= 1 << (number % 64);
-            }
-        }
-        self.chunks.iter().map(|kinds| kinds.iter().zip(&wanted).any(|(kinds, wanted)| kinds & wanted != 0)).collect()
-    }
-
     /// One chunk of the second pass: its rows of the first pass from `first`, and those that are missing, into `rows`.
+    /// `steps` are the lines of the chunk that passed.
     pub fn look_again(
-        &mut self,
+        &self,
         look: &mut SecondLook,
-        chunk: &Chunk,
-        number: u64,
-        input: usize,
+        (chunk, number, steps): (&Chunk, u64, &[Step]),
+        wanted: &Wanted,
         rows: &mut Rows,
         first: &mut std::iter::Peekable<impl Iterator<Item = anyhow::Result<Draft>>>,
     ) -> anyhow::Result<()> {
         let mut found: Vec<Draft> = Vec::new();
         let collector = &self.collector;
-        self.pipeline.look_again(look, &chunk.block, self.now, |offset, time, shown| {
-            let origin = &chunk.block.origin.name;
-            let Some(incident) = collector.incident_of(origin, offset, time, shown) else { return };
-            let Some(index) = chunk.index_of(offset) else { return };
-            found.push(Draft::new(chunk, number, input, index, time, shown, Some(incident)));
-        });
+        let origin = &chunk.block.origin.name;
+        let spans = &chunk.block.spans;
+        let missed = match (spans.first(), spans.last()) {
+            (Some(first), Some(last)) => collector.missed(origin, first.offset, last.offset),
+            (None, _) | (_, None) => return Ok(()),
+        };
+        let named = |step: &Step| missed.get(&spans.get(step.index as usize)?.offset).copied();
+        let is_wanted = |step: &&Step| {
+            let kind = || self.pipeline.kind_id(step.kind);
+            (!missed.is_empty() && named(step).is_some()) || collector.is_wanted(step, kind(), wanted)
+        };
+        let steps: Vec<&Step> = steps.iter().filter(is_wanted).collect();
+        let mut at = steps.iter();
+        let lines = steps.iter().map(|step| (step.index as usize, step.kind));
+        if !steps.is_empty() {
+            self.pipeline.look_again(look, &chunk.block, self.now, lines, |index, shown| {
+                let Some(step) = at.find(|step| step.index as usize == index) else { return };
+                if let Some(incident) = named(step).or_else(|| collector.incident_of(step, shown)) {
+                    found.push(Draft::new(chunk, number, index, step.time, shown, incident));
+                }
+            });
+        }
         // Rows of the first pass stand; the second adds those that are missing, in the order of the lines.
         let mut found = found.into_iter().peekable();
         loop {
@@ -241,21 +241,26 @@ impl Engine {
         self.now = self.now.max(effects.trace.now);
     }
 
-    fn count(&mut self, chunk: &Chunk, input: usize, effects: &Effects, before: &Counters, outside: u64) {
+    fn count(&mut self, chunk: &Chunk, input: usize, lines: &[Passed], before: &Counters, outside: u64) {
         let after = self.pipeline.counters();
         let metrics = &mut self.metrics;
         metrics.total_chunks_processed += 1;
         metrics.lines += chunk.block.spans.len() as u64 + outside;
         metrics.lossy += after.lossy - before.lossy;
         metrics.truncated += after.truncated - before.truncated;
-        let mut kinds = [0u64; (KIND_BITS / 64) as usize];
-        let lines = effects.marks.as_ref().map_or(&[][..], |marks| &marks.lines);
-        let mut about = self.inputs.get_mut(input);
+        metrics.plain += lines.iter().filter(|line| line.plain).count() as u64;
+        metrics.skipped += outside + (chunk.block.spans.len() - lines.len().min(chunk.block.spans.len())) as u64;
+        metrics.copies += after.twins - before.twins;
+        metrics.parsed = metrics.lines - metrics.plain - metrics.skipped;
+        // Most lines were written in the same second as the one before.
+        for same in lines.chunk_by(|one, other| one.time.as_seconds() == other.time.as_seconds()) {
+            let Some(first) = same.first() else { continue };
+            let count = same.len() as u64;
+            self.timeline.add(first.time, count, 0);
+            self.hours.add(first.time, count, 0);
+            self.week.add(first.time, count, 0);
+        }
         for line in lines {
-            metrics.plain += u64::from(line.plain);
-            self.timeline.add(line.time, 1, 0);
-            self.hours.add(line.time, 1, 0);
-            self.week.add(line.time, 1, 0);
             let kind = line.kind as usize;
             while self.kinds.len() <= kind {
                 let (first, last) = (line.time, line.time);
@@ -270,21 +275,12 @@ impl Engine {
                 stats.last = stats.last.max(line.time);
                 stats.series.add(line.time, 1, 0);
             }
-            let bit = line.kind % KIND_BITS;
-            if let Some(word) = kinds.get_mut((bit / 64) as usize) {
-                *word |= 1 << (bit % 64);
-            }
-            if let Some(about) = &mut about {
-                about.first = Some(about.first.map_or(line.time, |first| first.min(line.time)));
-                about.last = Some(about.last.map_or(line.time, |last| last.max(line.time)));
-            }
         }
-        self.chunks.push(kinds);
-        metrics.skipped += outside + (chunk.block.spans.len() - lines.len().min(chunk.block.spans.len())) as u64;
-        metrics.copies += after.twins - before.twins;
-        metrics.parsed = metrics.lines - metrics.plain - metrics.skipped;
-        if let Some(about) = about {
+        if let Some(about) = self.inputs.get_mut(input) {
             about.lines += chunk.block.spans.len() as u64 + outside;
+            let (first, last) = (lines.iter().map(|line| line.time).min(), lines.iter().map(|line| line.time).max());
+            about.first = about.first.into_iter().chain(first).min();
+            about.last = about.last.into_iter().chain(last).max();
         }
     }
 

@@ -1,7 +1,8 @@
 //! The end of a run: every row gets the last word of its incident and goes into the files; what is counted on the way becomes
 //! the report.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::model::inert::one_line;
@@ -36,6 +37,8 @@ pub struct Finished {
 struct Said {
     incident: Incident,
     rows: u64,
+    /// What its rows have in common.
+    row: Row,
 }
 
 /// Writes all files.
@@ -54,7 +57,7 @@ pub fn finish(
     let collector = std::mem::replace(&mut engine.collector, Collector::new()?);
     let Collected { rows, incidents: known, nearby, not_listed } = collector.collected();
     let mut rows = second.unwrap_or(rows);
-    let mut said = said_of(known, &mut engine);
+    let mut said = said_of(known, &mut engine, now);
     let columns = engine.columns();
     let mut files = Files::open(options, &columns)?;
     let mut report = Report {
@@ -67,25 +70,22 @@ pub fn finish(
     };
     let mut numbers: HashMap<(Arc<str>, u64), u64> = HashMap::new();
     let mut by_template: HashMap<TemplateId, u64> = HashMap::new();
-    let wanted: std::collections::HashSet<(Arc<str>, u64)> = said
-        .values()
-        .flat_map(|said| said.incident.evidence.iter().map(|line| (Arc::clone(&line.origin), line.offset)))
-        .collect();
+    let mut wanted: HashMap<Arc<str>, HashSet<u64>> = HashMap::new();
+    for line in said.values().flat_map(|said| &said.incident.evidence) {
+        wanted.entry(Arc::clone(&line.origin)).or_default().insert(line.offset);
+    }
+    let mut stamps = Stamps { context, last: None };
     let mut drafts = rows.read()?;
     while let Some(draft) = drafts.next()? {
-        let Some(about) = draft.incident.and_then(|id| said.get_mut(&id)) else { continue };
-        // A verdict may have settled what it was taken for.
-        if about.incident.severity < Severity::Medium {
-            continue;
-        }
+        let id = engine.pipeline.joined(draft.incident);
+        let Some(about) = said.get_mut(&id).filter(|said| said.incident.severity >= Severity::Medium) else { continue };
         about.rows += 1;
-        let key = (Arc::clone(&draft.origin), draft.offset);
-        if wanted.contains(&key) {
-            numbers.insert(key, draft.line_number);
+        if wanted.get(&draft.origin).is_some_and(|offsets| offsets.contains(&draft.offset)) {
+            numbers.insert((Arc::clone(&draft.origin), draft.offset), draft.line_number);
         }
         *by_template.entry(draft.template).or_default() += 1;
         engine.count_row(draft.time);
-        let row = row_of(draft, &about.incident, context, now);
+        let row = row_of(draft, &about.row, &mut stamps);
         count(&mut report, &about.incident);
         files.push(&row)?;
     }
@@ -97,7 +97,7 @@ pub fn finish(
         about.rows += 1;
         engine.count_row(about.incident.last_seen);
         count(&mut report, &about.incident);
-        files.push(&lineless_row(&about.incident, context, now))?;
+        files.push(&lineless_row(about, &mut stamps))?;
     }
     let worst = said.values().map(|said| said.incident.severity).max();
     report.complete = engine.problems.is_empty();
@@ -117,27 +117,49 @@ pub fn finish(
 }
 
 /// The incidents of the logs; what is about ourselves is a remark.
-fn said_of(known: HashMap<Fingerprint, Known>, engine: &mut Engine) -> HashMap<Fingerprint, Said> {
+fn said_of(known: HashMap<Fingerprint, Known>, engine: &mut Engine, now: Timestamp) -> HashMap<Fingerprint, Said> {
     let (own, of_logs): (Vec<_>, Vec<_>) = known.into_iter().partition(|(_, known)| known.incident.about_self);
     for (_, known) in own {
         engine.remarks.push(format!("{}: {}", known.incident.title, known.incident.reason));
     }
-    of_logs.into_iter().map(|(id, known)| (id, Said { incident: known.incident, rows: 0 })).collect()
+    let said = |incident: Incident| Said { row: about(&incident, now), incident, rows: 0 };
+    of_logs.into_iter().map(|(id, known)| (id, said(known.incident))).collect()
 }
 
 fn count(report: &mut Report, incident: &Incident) {
     report.total_anomalies += 1;
     report.severity_distribution.add(incident.severity);
-    *report.anomaly_categories.entry(capitalized(incident.category.as_str())).or_default() += 1;
+    let category = capitalized(incident.category.as_str());
+    *report.anomaly_categories.entry(category).or_default() += 1;
 }
 
-fn row_of(draft: Draft, incident: &Incident, context: &Context, now: Timestamp) -> Row {
+/// Times as they are written into rows. Lines that follow one another mostly have the same.
+struct Stamps<'a> {
+    context: &'a Context,
+    last: Option<(Timestamp, String)>,
+}
+
+impl Stamps<'_> {
+    /// RFC 3339 with the offset of the zone.
+    fn of(&mut self, time: Timestamp) -> String {
+        if let Some((_, text)) = self.last.as_ref().filter(|(last, _)| *last == time) {
+            return text.clone();
+        }
+        let zoned = jiff::Timestamp::from(time).to_zoned(self.context.zone.clone());
+        let text = zoned.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string();
+        self.last = Some((time, text.clone()));
+        text
+    }
+}
+
+fn row_of(draft: Draft, about: &Row, stamps: &mut Stamps<'_>) -> Row {
+    let level = draft.level_word().to_owned();
     let record = match &draft.columns {
-        Some(columns) => columns.iter().cloned().zip(draft.cells).collect(),
+        Some(columns) => columns.iter().map(|name| Cow::Owned(name.clone())).zip(draft.cells).collect(),
         None => {
-            let source = if draft.program.is_empty() { draft.origin.to_string() } else { draft.program.to_string() };
+            let source = if draft.program.is_empty() { &draft.origin } else { &draft.program };
             let message = draft.cells.into_iter().next().unwrap_or_default();
-            plain_record([in_zone(draft.time, context), draft.level, message, source])
+            plain_record([stamps.of(draft.time), level, message, source.to_string()])
         }
     };
     Row {
@@ -145,16 +167,17 @@ fn row_of(draft: Draft, incident: &Incident, context: &Context, now: Timestamp) 
         line_number: Some(draft.line_number),
         input: draft.origin.to_string(),
         template_id: draft.template.to_string(),
-        ..about(incident, now)
+        ..about.clone()
     }
 }
 
-fn lineless_row(incident: &Incident, context: &Context, now: Timestamp) -> Row {
-    let time = in_zone(incident.last_seen, context);
+fn lineless_row(said: &Said, stamps: &mut Stamps<'_>) -> Row {
+    let incident = &said.incident;
+    let time = stamps.of(incident.last_seen);
     Row {
         record: plain_record([time, String::new(), String::new(), incident.program.to_string()]),
         template_id: incident.template.map_or_else(String::new, |id| id.to_string()),
-        ..about(incident, now)
+        ..said.row.clone()
     }
 }
 
@@ -181,14 +204,8 @@ fn about(incident: &Incident, now: Timestamp) -> Row {
     }
 }
 
-fn plain_record(cells: [String; 4]) -> Vec<(String, String)> {
-    PLAIN_COLUMNS.iter().map(|name| (*name).to_owned()).zip(cells).collect()
-}
-
-/// RFC 3339 with the offset of the zone.
-fn in_zone(time: Timestamp, context: &Context) -> String {
-    let zoned = jiff::Timestamp::from(time).to_zoned(context.zone.clone());
-    zoned.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string()
+fn plain_record(cells: [String; 4]) -> Vec<(Cow<'static, str>, String)> {
+    PLAIN_COLUMNS.iter().map(|name| Cow::Borrowed(*name)).zip(cells).collect()
 }
 
 fn incidents(
@@ -204,7 +221,7 @@ fn incidents(
         key(other).cmp(&key(one)).then_with(|| one.incident.id.cmp(&other.incident.id))
     });
     said.into_iter()
-        .map(|Said { incident, rows }| report::Incident {
+        .map(|Said { incident, rows, .. }| report::Incident {
             id: incident.id.to_string(),
             severity: incident.severity,
             category: incident.category,

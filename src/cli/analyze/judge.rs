@@ -68,7 +68,7 @@ pub fn ask(engine: &mut Engine, client: &Client, stop: &AtomicBool) -> anyhow::R
                 break;
             }
             client.ready().await;
-            let effects = engine.feed(Input::JudgeReady, crate::driver::now())?;
+            let effects = engine.feed(Input::JudgeReady, crate::driver::now());
             // Paused or out of budget: what waits stays unanswered.
             let Some(request) = effects.judge else { break };
             let judged = client.ask(request).await;
@@ -86,7 +86,7 @@ pub fn ask(engine: &mut Engine, client: &Client, stop: &AtomicBool) -> anyhow::R
                     JudgeFailure::Split { .. } | JudgeFailure::Blocked { .. } => {}
                 }
             }
-            engine.feed(Input::Judged(judged), crate::driver::now())?;
+            engine.feed(Input::Judged(judged), crate::driver::now());
         }
         anyhow::Ok(())
     })?;

@@ -8,25 +8,26 @@ mod text;
 mod table;
 mod export;
 mod archive;
-mod spool;
-mod chunk;
-mod stream;
-mod feed;
+pub mod spool;
+pub mod chunk;
+pub mod stream;
+pub mod feed;
 mod rows;
+mod trail;
 mod collect;
 mod engine;
 mod judge;
-mod progress;
+pub mod progress;
 mod finish;
-mod output;
+pub mod output;
 
+use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anyhow::Context as _;
 
-use crate::detect::RuleSet;
 use crate::model::{Period, Severity, Timestamp};
 use crate::pipeline::{Effects, Pipeline, Settings};
 use crate::report::{self, Report};
@@ -69,10 +70,9 @@ pub fn run(analyze: &Analyze, quiet: bool) -> anyhow::Result<u8> {
     let context = parse::Context { zone: settings.zone.clone(), host: Arc::clone(&settings.host) };
     let redactor = Arc::clone(&settings.redactor);
     let own_beginning = options.since.is_none() && baseline.is_empty();
-    if own_beginning {
-        // The lines that teach are analyzed afterwards: rules must not count them twice.
-        settings.rules = RuleSet::default();
-    }
+    // The lines that teach are analyzed afterwards: rules must not count them twice.
+    let rules = own_beginning.then(|| std::mem::take(&mut settings.rules));
+    let with_rules = rules.map(|rules| Settings { rules, ..settings.clone() });
     let mut state = output::State::open(&options.config, model.client.is_some());
     let mut pipeline = Pipeline::new(settings);
     pipeline.on_event_time();
@@ -99,18 +99,20 @@ pub fn run(analyze: &Analyze, quiet: bool) -> anyhow::Result<u8> {
     };
     let unread = Arc::new(AtomicU64::new(0));
     teach(&mut engine, &options, &all(&baseline, &unread), &all(&inputs, &unread), &stop);
-    if own_beginning {
-        engine.reload(self::settings(&options, &model)?);
+    if let Some(settings) = with_rules {
+        engine.reload(settings);
     }
     let terminal = std::io::stderr().is_terminal() && !quiet;
-    let progress = Progress::new(progress::total(&inputs, &sizes), terminal);
+    let zone = (!quiet).then(|| context.zone.clone());
+    let progress = Progress::new(progress::total(&inputs, &sizes), terminal, zone);
     watch(&mut engine, &options, &all(&inputs, &read), &stop, &progress)?;
-    engine.end_of_lines()?;
+    engine.end_of_lines();
     if let Some(client) = model.client.as_ref().filter(|_| !stop.load(Ordering::Relaxed)) {
         progress.say("asking the model");
         judge::ask(&mut engine, client, &stop)?;
     }
-    engine.collector.settle()?;
+    engine.collector.settle();
+    progress.found(&engine.collector.take_fresh())?;
     let second = engine.needs_second_pass() && !stop.load(Ordering::Relaxed);
     let rows = if second {
         progress.say("reading again what the verdicts flagged");
@@ -228,6 +230,7 @@ fn watch(
         watches.retain_wanted(options, turn.input, &mut turn.chunk);
         let outside = (before - turn.chunk.block.spans.len()) as u64;
         engine.live(&turn.chunk, turn.input, outside)?;
+        progress.found(&engine.collector.take_fresh())?;
         progress.at(inputs.read.load(Ordering::Relaxed), engine.metrics.lines);
     }
     for (input, remarks) in feed.take_remarks() {
@@ -267,21 +270,21 @@ fn again(engine: &mut Engine, options: &Options, inputs: &Inputs) -> anyhow::Res
     let mut rows = rows::Rows::new()?;
     let mut known = engine.collector.rows_mut().read()?;
     let mut known = std::iter::from_fn(|| known.next().transpose()).peekable();
+    let mut trail = engine.collector.trail_mut().read()?;
+    let wanted = engine.collector.wanted();
     let mut feed = Feed::new(inputs.clone());
     let mut watches = Watches::new(inputs);
-    let mut looks = std::collections::HashMap::new();
-    engine.pipeline.begin_second_pass();
-    for (number, is_wanted) in engine.wanted_chunks().into_iter().enumerate() {
+    let mut looks = HashMap::new();
+    let mut steps = Vec::new();
+    for number in 0.. {
+        if !trail.next(&mut steps)? {
+            break;
+        }
         let Some(mut turn) = feed.next() else { break };
         watches.retain_wanted(options, turn.input, &mut turn.chunk);
-        if !is_wanted {
-            continue;
-        }
         let origin = Arc::clone(&turn.chunk.block.origin);
-        let streams = u32::try_from(looks.len()).unwrap_or(u32::MAX);
-        let look =
-            looks.entry(Arc::clone(&origin.name)).or_insert_with(|| engine.pipeline.second_look(&origin, streams));
-        engine.look_again(look, &turn.chunk, number as u64, turn.input, &mut rows, &mut known)?;
+        let look = looks.entry(Arc::clone(&origin.name)).or_insert_with(|| engine.pipeline.second_look(&origin));
+        engine.look_again(look, (&turn.chunk, number, &steps), &wanted, &mut rows, &mut known)?;
     }
     for draft in known {
         rows.push(&draft?)?;

@@ -1,4 +1,5 @@
-//! How far the reading is, on a terminal only: a bar, lines a second, and how long it will still take.
+//! What a run says on the way: each incident as it comes, and on a terminal how far the reading is: a bar, lines a second,
+//! and how long it will still take.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -6,17 +7,24 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use jiff::tz::TimeZone;
+
 use crate::cli::inputs::Input;
+use crate::model::{Incident, clip, inert::one_line};
 
 /// Drawn at most so often.
 const EVERY: Duration = Duration::from_millis(200);
 const WIDTH: usize = 24;
+/// Longest line about an incident.
+const TOLD_BYTES: usize = 160;
 
 /// One line on standard error, drawn again and again.
 pub struct Progress {
     /// Bytes of all inputs; 0 when nobody knows.
     total: u64,
     on: bool,
+    /// Whether incidents are told, and in which zone their times are.
+    zone: Option<TimeZone>,
     began: Instant,
     drawn: Cell<Option<Instant>>,
 }
@@ -46,8 +54,16 @@ pub fn total(inputs: &[Input], sizes: &Sizes) -> u64 {
 }
 
 impl Progress {
-    pub fn new(total: u64, on: bool) -> Progress {
-        Progress { total, on, began: Instant::now(), drawn: Cell::new(None) }
+    /// `zone` where incidents are told.
+    pub fn new(total: u64, on: bool, zone: Option<TimeZone>) -> Progress {
+        Progress { total, on, zone, began: Instant::now(), drawn: Cell::new(None) }
+    }
+
+    /// These incidents were just found.
+    pub fn found(&self, incidents: &[&Incident]) -> anyhow::Result<()> {
+        let Some(zone) = self.zone.as_ref().filter(|_| !incidents.is_empty()) else { return Ok(()) };
+        self.done();
+        super::output::show(&incidents.iter().map(|incident| told(incident, zone)).collect::<String>())
     }
 
     /// So many bytes and lines are read.
@@ -79,6 +95,15 @@ impl Progress {
         // A terminal that is gone needs no bar.
         let _ = write!(out, "\r\x1b[2K{text}").and_then(|()| out.flush());
     }
+}
+
+/// One incident in a line.
+fn told(incident: &Incident, zone: &TimeZone) -> String {
+    let time = jiff::Timestamp::from(incident.first_seen).to_zoned(zone.clone());
+    let program = if incident.program.is_empty() { String::new() } else { format!("{}: ", incident.program) };
+    let line = one_line(&format!("{program}{}: {}", incident.title, incident.reason));
+    let severity = incident.severity.as_str();
+    format!("{}  {severity:<8}  {}\n", time.strftime("%Y-%m-%d %H:%M:%S"), clip(&line, TOLD_BYTES))
 }
 
 fn bar(total: u64, bytes: u64, lines: u64, seconds: f64) -> String {

@@ -33,7 +33,7 @@ impl fmt::Display for RuleProblem {
 }
 
 /// The rules in force.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     rules: Vec<Rule>,
     /// Words of all messages, with `owners` at the same places. `None` without rules, or should they be too many to look
