@@ -71,6 +71,8 @@ pub enum Command {
     Unmute(Answer),
     /// List what was said with `normal`, `anomalous` and `mute` and still holds
     Mutes(Mutes),
+    /// Show what the model has cost, by day and model, and what is left of today's caps
+    Spend(Spend),
     /// Send a test alert through one notifier or all
     TestAlert(TestAlert),
     /// List sources, formats, detectors, backends and notifiers
@@ -363,6 +365,20 @@ pub struct Mute {
 
 #[derive(Args, Debug)]
 pub struct Mutes {
+    /// JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args, Debug)]
+pub struct Spend {
+    /// Only days within this time, as 7d
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<crate::model::Period>,
+
     /// JSON instead of a table
     #[arg(long)]
     pub json: bool,

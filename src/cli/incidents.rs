@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::bail;
 
-use crate::exit::{self, HintedError};
+use crate::exit;
 use crate::report::terminal;
 use crate::store::{IncidentFilter, IncidentLookup, Reader, StoreError};
 
@@ -20,13 +20,7 @@ pub fn run(incidents: Incidents) -> anyhow::Result<u8> {
             writeln!(out, "nothing has been watched yet: no state in {}", state_dir.display())?;
             return Ok(exit::OK);
         }
-        Err(error @ StoreError::Io { .. }) => bail!(HintedError {
-            message: format!("cannot look at the state in {}", state_dir.display()),
-            hint: "run this as root or as the user of the service, or name another state with --state-dir DIR"
-                .to_owned(),
-            source: Box::new(error),
-        }),
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(place::cannot_look(&state_dir, error)),
     };
     match incidents.what.unwrap_or(IncidentsWhat::List { since: None, limit: 50 }) {
         IncidentsWhat::List { since, limit } => {

@@ -17,6 +17,7 @@ mod explain;
 mod eval;
 mod backtest;
 mod incidents;
+mod spend;
 mod answer;
 mod test_alert;
 mod components;
@@ -74,6 +75,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Eval(eval) => eval::run(&eval),
         Command::Backtest(backtest) => backtest::run(&backtest),
         Command::Incidents(incidents) => incidents::run(incidents),
+        Command::Spend(spend) => spend::run(&spend),
         Command::Normal(what) => answer::judge(Word::Normal, what),
         Command::Anomalous(what) => answer::judge(Word::Anomalous, what),
         Command::Mute(what) => answer::mute(what),

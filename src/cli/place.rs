@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Mistakes, Sources};
 use crate::daemon;
-use crate::exit::UsageError;
+use crate::exit::{HintedError, UsageError};
+use crate::store::StoreError;
 
 use super::args::{Place, Watch};
 
@@ -38,20 +39,35 @@ pub fn load(place: &Place) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// For commands that only look: the state of `--state-dir` or of `--config`; else the caller's own where there is one,
-/// else the service's.
+/// For commands that only look: the state of [`config`].
 pub fn state_dir(place: &Place) -> anyhow::Result<PathBuf> {
-    if place.state_dir.is_some() || place.config.is_some() {
-        return Ok(load(place)?.state_dir);
-    }
-    let own = default_state_dir();
+    config(place).map(|config| config.state_dir)
+}
+
+/// For commands that only look: what `--state-dir` and `--config` say; else the caller's own state where there is one,
+/// else what the service runs with.
+pub fn config(place: &Place) -> anyhow::Result<Config> {
+    let own = load(place)?;
     let is_root = rustix::process::geteuid().is_root();
-    if own.exists() && !is_root {
+    if place.state_dir.is_some() || place.config.is_some() || own.state_dir.exists() && !is_root {
         return Ok(own);
     }
     // One with mistakes cannot be what the service runs with.
-    let service = Config::load(Path::new(SERVICE_CONFIG)).ok().map(|config| config.state_dir);
-    Ok(service.unwrap_or(own))
+    Ok(Config::load(Path::new(SERVICE_CONFIG)).unwrap_or(own))
+}
+
+/// Says what to do when a state cannot be opened for looking.
+pub fn cannot_look(state_dir: &Path, error: StoreError) -> anyhow::Error {
+    match error {
+        StoreError::Io { .. } => HintedError {
+            message: format!("cannot look at the state in {}", state_dir.display()),
+            hint: "run this as root or as the user of the service, or name another state with --state-dir DIR"
+                .to_owned(),
+            source: Box::new(error),
+        }
+        .into(),
+        _ => error.into(),
+    }
 }
 
 fn with_paths(mut config: Config, paths: &[String]) -> anyhow::Result<Config> {

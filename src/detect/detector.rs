@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Beat, Config, Horizon, Mark, MeterId, Minute, Seen};
+use super::{Beat, Config, Horizon, Mark, MeterId, Minute, Seen, Watch};
 use crate::model::{Finding, KindId, Phase, Timestamp};
 
 /// One way to find something odd. A detector sees a kind when it is new or changes, and every line of a kind it wants.
@@ -17,6 +17,9 @@ pub trait Detector: Send {
 
     /// One line of a wanted kind. Returns whether the lines after it are still wanted.
     fn line(&mut self, seen: &Seen<'_>, out: &mut Vec<Finding>) -> bool;
+
+    /// The model calls this kind odd when frequent; `None` when that holds no longer.
+    fn watch(&mut self, _kind: KindId, _watch: Option<&Watch>) {}
 
     /// A rule that speaks (it has a severity) concerns this kind.
     fn ruled(&mut self, _kind: KindId) {}

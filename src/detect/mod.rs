@@ -18,6 +18,7 @@ mod windows;
 mod forest;
 mod silence;
 mod rare;
+mod watched;
 mod change;
 mod sessions;
 mod difference;
@@ -51,6 +52,7 @@ pub use sessions::Config as SessionsConfig;
 pub use silence::Config as SilenceConfig;
 pub use slots::{FewConfig, NumbersConfig};
 pub use tally::{Beat, Closed, Counted, Horizon, MeterId, Meters, Minute, Of, Spoke};
+pub use watched::{WINDOW as WATCH_WINDOW, Watch, limit as watch_limit};
 pub use windows::Config as WindowsConfig;
 
 use serde::{Deserialize, Serialize};
@@ -123,6 +125,7 @@ pub const COMPONENTS: &[Component] = &[
         name: sessions::NAME,
         does: "a session (block, request, job) that does not go like the others",
     },
+    Component { role: "detector", name: watched::NAME, does: "what the model calls odd when frequent, and is" },
 ];
 
 /// All detectors but the rules and the changes, which the panel holds itself.
@@ -139,6 +142,7 @@ fn detectors(config: &Config) -> Vec<Box<dyn Detector>> {
         Box::new(silence::Silence::new(&config.silence)),
         Box::new(rare::Rare::new(&config.rare)),
         Box::new(sessions::Sessions::new(&config.sessions, config.repeat)),
+        Box::<watched::WatchedKinds>::default(),
     ]
 }
 

@@ -7,8 +7,10 @@ use super::change::Changes;
 use super::novelty;
 use super::rules::RuleDetector;
 use super::tally::Tally;
-use super::{Config, Counted, Detector, Horizon, Mark, MeterId, Meters, Minute, Of, RuleSet, Seen, View, detectors};
-use crate::model::{Finding, JudgedBy, Kind, Level, Phase, Timestamp};
+use super::{
+    Config, Counted, Detector, Horizon, Mark, MeterId, Meters, Minute, Of, RuleSet, Seen, View, Watch, detectors,
+};
+use crate::model::{Finding, JudgedBy, Kind, KindId, Level, Phase, Timestamp};
 
 /// Which detectors want every line of a kind. The pipeline keeps it with the kind and hands it back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -153,6 +155,14 @@ impl Detect {
         let (Some(gone), into) = (self.tally.find(&Of::Kind(gone.id())), self.meters(into).kind) else { return };
         for (_, detector) in self.all_mut() {
             detector.merged(gone, into);
+        }
+    }
+
+    /// The model calls a kind odd when frequent, or somebody knows better by now. The kind must go through
+    /// [`Detect::begin`] again.
+    pub fn watch(&mut self, kind: KindId, watch: Option<&Watch>) {
+        for (_, detector) in self.all_mut() {
+            detector.watch(kind, watch);
         }
     }
 

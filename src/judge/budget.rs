@@ -47,11 +47,6 @@ impl Budget {
         (self.tokens, self.usd)
     }
 
-    /// When the next day begins.
-    pub fn next_day(now: Timestamp) -> Timestamp {
-        Timestamp::from_seconds((day_of(now) + 1).saturating_mul(SECONDS_PER_DAY))
-    }
-
     /// A clock that goes back a little opens no new budget; one that was wrong by more does.
     fn turn(&mut self, now: Timestamp) {
         let today = day_of(now);
@@ -59,6 +54,11 @@ impl Budget {
             *self = Budget { day: today, ..Budget::default() };
         }
     }
+}
+
+/// When the next day begins.
+pub fn next_day(now: Timestamp) -> Timestamp {
+    Timestamp::from_seconds((day_of(now) + 1).saturating_mul(SECONDS_PER_DAY))
 }
 
 /// `2026-11-22`.
@@ -91,7 +91,7 @@ mod tests {
         assert!(!budget.has_room(1, 0, 0.5, false, evening));
         assert!(budget.has_room(1, 0, 0.6, false, evening));
         assert!(!budget.has_room(1, 1_800, 0.0, true, evening));
-        assert_eq!(Budget::next_day(evening), at("2026-11-23T00:00:00Z"));
+        assert_eq!(next_day(evening), at("2026-11-23T00:00:00Z"));
         assert!(budget.has_room(1_000, 1_000, 0.5, false, at("2026-11-23T00:00:00Z")));
         assert_eq!(day_name(evening), "2026-11-22");
     }

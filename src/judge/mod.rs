@@ -26,6 +26,7 @@ mod bed;
 #[cfg(test)]
 mod tests;
 
+pub use budget::{day_name, next_day};
 pub use config::{Config, Mode, Samples};
 pub use document::Room;
 pub use finding::finding;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::belief::Expected;
-use super::budget::Budget;
+use super::budget::{Budget, next_day};
 use super::clean::{self, visible};
 use super::config::{Config, Mode};
 use super::document::{self, Room};
@@ -282,7 +282,7 @@ impl Judge {
         if !self.budget.has_room(expected_tokens, config.daily_tokens, config.daily_usd, false, now) {
             taken.extend(left);
             self.put_back(taken, group.cause);
-            self.pauses.set(Budget::next_day(now), "the daily budget is spent");
+            self.pauses.set(next_day(now), "the daily budget is spent");
             let reason = self.budget_reason(now);
             self.tell(TroubleKind::BudgetSpent, reason);
             return None;
@@ -322,7 +322,7 @@ impl Judge {
         let (tokens, usd) = (self.config.daily_tokens, self.config.daily_usd);
         let with_low = self.budget.has_room(0, tokens, usd, true, now);
         if !with_low {
-            self.low_until = Some(Budget::next_day(now));
+            self.low_until = Some(next_day(now));
         }
         let kinds = self.queue.take(document::capacity(self.room.max_output_tokens), with_low);
         (!kinds.is_empty()).then_some(Group { kinds, cause: Cause::Fresh })

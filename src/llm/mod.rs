@@ -24,7 +24,7 @@ pub use backend::{Again, Failure, LlmBackend};
 pub use client::{BuildError, Client, Limits};
 pub use config::{Backend, Config};
 pub use gemini::Config as GeminiConfig;
-pub use models::ModelRow;
+pub use models::{ModelRow, cost_usd};
 pub use openai::Config as OpenAiConfig;
 
 use crate::registry::Component;

@@ -83,6 +83,11 @@ impl Models {
     }
 }
 
+/// What `usage` of the model `name` costs, whichever backend it is of; none for a model without a row.
+pub fn cost_usd(config: &super::Config, name: &str, usage: &Usage) -> Option<f64> {
+    Backend::ALL.into_iter().find_map(|backend| Models::new(backend, &config.models).cost_usd(name, usage))
+}
+
 /// A version, a date, `latest` or `preview` may follow; another word names another model.
 fn fits(prefix: &str, name: &str) -> bool {
     let Some(rest) = name.strip_prefix(prefix) else { return false };

@@ -259,6 +259,8 @@ impl Pipeline {
             state.answer = answer;
             state.told = true;
         }
+        // A person knows better than what a model wanted watched.
+        self.detect.watch(row.kind, None);
         self.judge.decided(row);
     }
 

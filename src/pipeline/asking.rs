@@ -1,7 +1,8 @@
 //! From a batch to questions, from replies to verdicts. Asks each kind once; what a rule knows is not asked.
 
+use crate::detect::{WATCH_WINDOW, Watch};
 use crate::judge::{self, Asked, HeldBack};
-use crate::model::{Change, Evidence, Fact, Finding, Judged, Question, Timestamp, Verdict};
+use crate::model::{Change, Evidence, Fact, Finding, Judged, Question, Timestamp, Verdict, VerdictRow};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -173,6 +174,9 @@ impl Pipeline {
                 live |= state.live_count > 0;
                 if question.id == state.id && !self.every_line {
                     state.answer = answer_to(&row);
+                    let watch = (row.verdict == Verdict::Watch).then(|| watch(&row, state));
+                    self.detect.watch(state.id, watch.as_ref());
+                    state.began &= watch.is_none();
                 }
             }
             if let Some(mut finding) = judge::finding(&question, &row) {
@@ -201,5 +205,21 @@ impl Pipeline {
         let troubles = self.judge.take_troubles();
         let findings = troubles.iter().map(|trouble| self.trouble(trouble, now, out)).collect();
         self.tell(findings, now, out);
+    }
+}
+
+/// What the verdict asks to be watched for, beside what was usual until now.
+fn watch(row: &VerdictRow, state: &KindState) -> Watch {
+    let seconds = state.last_seen.since(state.first_seen).as_secs();
+    // Of a shorter history the average says nothing: the first window teaches.
+    let usual = if seconds < WATCH_WINDOW { 0 } else { state.count.saturating_mul(WATCH_WINDOW) / seconds };
+    Watch {
+        severity: row.severity,
+        category: row.category,
+        confidence: row.confidence,
+        model: row.model.clone(),
+        reason: row.reason.clone(),
+        remediation: row.remediation.clone(),
+        usual,
     }
 }

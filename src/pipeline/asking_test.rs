@@ -132,6 +132,11 @@ fn nothing_is_asked_while_draining() {
 
 /// What a model answers that takes everything for normal but, if it is `honest`, the bad canary.
 fn all_normal(request: &crate::model::JudgeRequest, honest: bool) -> Judged {
+    all(request, honest, |_| "normal")
+}
+
+/// What a model answers of each item, but, if it is `honest`, of the bad canary.
+fn all(request: &crate::model::JudgeRequest, honest: bool, verdict: impl Fn(&str) -> &'static str) -> Judged {
     let document: serde_json::Value = serde_json::from_str(request.prompt.user.as_str()).expect("one document");
     let bad = ["kernel panic", "out of memory", "corrupt"];
     let items = document["items"].as_array().expect("items");
@@ -140,7 +145,7 @@ fn all_normal(request: &crate::model::JudgeRequest, honest: bool) -> Judged {
         .map(|item| {
             let text = item.to_string().to_ascii_lowercase();
             let anomalous = honest && bad.iter().any(|words| text.contains(words));
-            let verdict = if anomalous { "anomalous" } else { "normal" };
+            let verdict = if anomalous { "anomalous" } else { verdict(&text) };
             serde_json::json!({ "id": item["id"], "verdict": verdict, "confidence": 0.95, "reason": "an ordinary retry" })
         })
         .collect();
@@ -198,4 +203,43 @@ fn what_verdicts_settle_are_detectors() {
     for name in triage::SETTLEABLE {
         assert!(detect::COMPONENTS.iter().any(|component| component.name == name), "{name}");
     }
+}
+
+/// Asked once; from then on it is counted here, and more than ever before is an incident.
+#[test]
+fn what_is_odd_when_frequent_is_watched_without_the_model() {
+    let mut pipeline = start(judge::Mode::Templates, Snapshot::default());
+    let mut out = Effects::default();
+    pipeline.handle(Input::Learned, at(0), &mut out);
+    let at_second = |second: i64| {
+        let mut block = syslog("app", "lease of tenant red was renewed late");
+        let stamp = at(second).to_string();
+        block.bytes = format!("{stamp} web-03 app: lease of tenant red was renewed late\n").into_bytes();
+        if let Some(span) = block.spans.first_mut() {
+            span.end = span.start + u32::try_from(block.bytes.len()).expect("short") - 1;
+        }
+        block
+    };
+    pipeline.handle(Input::Lines(&at_second(0)), at(0), &mut out);
+    pipeline.handle(Input::Tick, at(10), &mut out);
+    pipeline.handle(Input::JudgeReady, at(11), &mut out);
+    let request = out.judge.take().expect("asked");
+    let judged = all(&request, true, |text| if text.contains("lease") { "watch" } else { "normal" });
+    pipeline.handle(Input::Judged(judged), at(12), &mut out);
+    for second in [20, 620] {
+        pipeline.handle(Input::Lines(&at_second(second)), at(second), &mut out);
+    }
+    out.facts.clear();
+    let mut incidents = Vec::new();
+    for second in 1_300..1_330 {
+        pipeline.handle(Input::Lines(&at_second(second)), at(second), &mut out);
+        pipeline.handle(Input::JudgeReady, at(second), &mut out);
+        assert!(out.judge.is_none(), "asked again");
+        incidents.extend(out.facts.drain(..).filter_map(|fact| match fact {
+            Fact::Incident(incident) if incident.severity >= Severity::Medium => Some(incident),
+            _ => None,
+        }));
+    }
+    let first = incidents.first().expect("more than ever before");
+    assert!(first.reason.contains("12 lines in ten minutes") && first.reason.contains("m said"), "{}", first.reason);
 }

@@ -137,6 +137,17 @@ fn a_known_kind_costs_no_call_not_even_after_a_restart() {
     hook.wait_for(3);
     assert!(daemon.stop().0.success());
     assert_eq!(gemini.calls(), calls, "a restart cost a call");
+
+    let spent = Command::new(env!("CARGO_BIN_EXE_logwren"))
+        .args(["spend", "--json", "--since", "1d", "--config"])
+        .arg(&config)
+        .output()
+        .expect("runs");
+    let spent: serde_json::Value = serde_json::from_slice(&spent.stdout).expect("JSON");
+    assert_eq!(spent["days"][0]["model"], "gemini-3.5-flash-lite", "{spent}");
+    let requests = |day: &serde_json::Value| day["requests"].as_u64().expect("a number");
+    assert_eq!(spent["days"].as_array().expect("a list").iter().map(requests).sum::<u64>(), calls as u64, "{spent}");
+    assert!(spent["today"]["usd"].as_f64().is_some_and(|usd| usd > 0.0), "{spent}");
 }
 
 #[test]
