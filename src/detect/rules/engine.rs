@@ -3,34 +3,37 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
-use regex::bytes::Captures;
 use serde::{Deserialize, Serialize};
 
+use super::awaited::{Awaited, Open, SavedOpen};
+use super::claim::{claim, key, key_text};
 use super::series::{Key, SavedCounter, Series};
 use super::set::{Line, Role, RuleSet};
-use super::spec::{KEYS, Rule};
-use super::text;
+use super::spec::Rule;
 use crate::detect::mark::{Mark, Marks};
 use crate::detect::repeat::Report;
-use crate::detect::wording::{self, Claim};
-use crate::detect::{Detector, Seen, View, Want};
-use crate::model::{Finding, Fingerprint, JudgedBy, KindId, Period, Severity, Timestamp, clip};
+use crate::detect::wording;
+use crate::detect::{Beat, Detector, Horizon, MeterId, Of, Seen, View, Want};
+use crate::model::{Finding, Fingerprint, JudgedBy, KindId, Period, Phase, Severity, Timestamp};
 
 pub const NAME: &str = "rules";
 
 /// Kinds whose rules are remembered; the lines of further ones are looked at afresh.
 const MAX_KINDS: usize = 65_536;
-/// Longest key, in bytes.
-const KEY_BYTES: usize = 128;
-/// A rule says what an operator wrote down on purpose.
-const CONFIDENCE: f32 = 0.95;
+/// Sources whose meters are remembered.
+const MAX_SOURCES: usize = 4_096;
 
 pub struct RuleDetector {
     set: RuleSet,
     /// Counters of each rule, at the same place.
     series: Vec<Series>,
+    /// What waits for its end, of each rule at the same place.
+    awaited: Vec<Awaited>,
+    /// Meters of sources, by name.
+    sources: HashMap<Arc<str>, MeterId>,
+    /// `awaited` changed since the last save.
+    changed: bool,
     /// Lines of one incident within this time are one finding.
     repeat: Period,
     /// Rules that concern a kind, by place. Quiet rules are not here: they want no lines.
@@ -51,6 +54,8 @@ struct SavedRule {
     /// What was counted. A rule that counts something else starts anew.
     counts: Fingerprint,
     counters: Vec<SavedCounter>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    open: Vec<SavedOpen>,
 }
 
 const VERSION: u32 = 1;
@@ -58,27 +63,34 @@ const VERSION: u32 = 1;
 impl RuleDetector {
     pub fn new(set: RuleSet, repeat: Period) -> RuleDetector {
         let series = set.rules().iter().map(Series::new).collect();
-        RuleDetector { set, series, repeat, kinds: HashMap::new(), marks: Marks::default() }
+        let awaited = set.rules().iter().map(|_| Awaited::new()).collect();
+        RuleDetector {
+            set,
+            series,
+            awaited,
+            sources: HashMap::new(),
+            changed: false,
+            repeat,
+            kinds: HashMap::new(),
+            marks: Marks::default(),
+        }
     }
 
     /// Rules that did not change keep their counters.
     pub fn set_rules(&mut self, set: RuleSet) {
         let old = std::mem::replace(&mut self.set, set);
-        let mut kept: HashMap<&str, (&Rule, Series)> = old
-            .rules()
-            .iter()
-            .zip(std::mem::take(&mut self.series))
-            .map(|(rule, series)| (&*rule.name, (rule, series)))
-            .collect();
-        self.series = self
+        let counters = std::mem::take(&mut self.series).into_iter().zip(std::mem::take(&mut self.awaited));
+        let mut kept: HashMap<&str, (&Rule, (Series, Awaited))> =
+            old.rules().iter().zip(counters).map(|(rule, counters)| (&*rule.name, (rule, counters))).collect();
+        (self.series, self.awaited) = self
             .set
             .rules()
             .iter()
             .map(|rule| match kept.remove(&*rule.name) {
-                Some((before, series)) if counts(before) == counts(rule) => series,
-                Some(_) | None => Series::new(rule),
+                Some((before, counters)) if counts(before) == counts(rule) => counters,
+                Some(_) | None => (Series::new(rule), Awaited::new()),
             })
-            .collect();
+            .unzip();
         self.kinds.clear();
     }
 
@@ -88,7 +100,8 @@ impl RuleDetector {
 
     /// Keys dropped for room since the start.
     pub fn forgotten(&self) -> u64 {
-        self.series.iter().map(Series::forgotten).sum()
+        let series: u64 = self.series.iter().map(Series::forgotten).sum();
+        series + self.awaited.iter().map(Awaited::forgotten).sum::<u64>()
     }
 
     /// Counts the line for one rule; the finding it completes, if it does.
@@ -104,6 +117,29 @@ impl RuleDetector {
         let severity = rule.severity?;
         match role {
             Role::Possible => None,
+            Role::Begins => {
+                let captures = rule.captures(line);
+                let (awaited, within) = (self.awaited.get_mut(place)?, rule.within?);
+                let once = wording::once(seen);
+                awaited.begin(open_key(key(seen, captures.as_ref()), seen), || Open {
+                    due: seen.time.saturating_add(within.0),
+                    evidence: seen.evidence(),
+                    finding: Box::new(wording::finding(
+                        seen,
+                        once,
+                        claim(rule, severity, seen, captures.as_ref(), once, once),
+                    )),
+                });
+                self.changed = true;
+                None
+            }
+            Role::Ends => {
+                let captures = rule.expect.as_ref().and_then(|expect| expect.message.captures(line.message));
+                let ends_all = rule.has_key() && key_text(captures.as_ref()).is_empty();
+                let key = (!ends_all).then(|| open_key(key(seen, captures.as_ref()), seen));
+                self.changed |= self.awaited.get_mut(place)?.end(seen.host, key.as_ref());
+                None
+            }
             Role::Before => {
                 let captures = rule.after.as_ref().and_then(|after| after.message.captures(line.message));
                 series.before(rule, key(seen, captures.as_ref()), seen.time);
@@ -127,6 +163,37 @@ impl RuleDetector {
                     wording::finding(seen, report, claim)
                 };
                 series.hit(rule, key, seen.evidence(), seen.phase, self.repeat.0, make, out)
+            }
+        }
+    }
+
+    /// Says what did not end in time, as far as `read_until` knows that the source of its beginning was read.
+    fn overdue(&mut self, read_until: impl Fn(&Arc<str>) -> Option<Timestamp>, out: &mut Vec<Finding>) {
+        for ((rule, series), awaited) in self.set.rules().iter().zip(&mut self.series).zip(&mut self.awaited) {
+            if rule.expect.is_none() {
+                continue;
+            }
+            for (_, Open { due: _, evidence, finding }) in awaited.overdue(&read_until) {
+                self.changed = true;
+                let key = Key { host: Arc::clone(&finding.host), key: finding.group.as_str().into() };
+                self.marks.push(Mark {
+                    judged_by: finding.judged_by.clone(),
+                    host: Arc::clone(&finding.host),
+                    program: Arc::clone(&finding.program),
+                    group: series.group(rule, &key, evidence.time).to_owned(),
+                    origin: Arc::clone(&evidence.origin),
+                    offset: evidence.offset,
+                });
+                // Phase of its beginning.
+                let phase = if finding.learning { Phase::Learn } else { Phase::Live };
+                let make = |report: Report, _| Finding {
+                    count: report.count,
+                    first_seen: report.first,
+                    last_seen: report.last,
+                    ..*finding
+                };
+                let said = series.hit(rule, key, evidence, phase, self.repeat.0, make, out);
+                out.extend(said);
             }
         }
     }
@@ -192,6 +259,26 @@ impl Detector for RuleDetector {
 
     fn learned(&mut self, _: Timestamp, _: &mut Vec<Finding>) {}
 
+    fn source_beat(&mut self, _: &Arc<str>, _: Phase, beat: &mut Beat, out: &mut Vec<Finding>) {
+        let Of::Source(name) = &beat.of else { return };
+        if self.sources.get(name) != Some(&beat.meter) && self.sources.len() < MAX_SOURCES {
+            self.sources.insert(Arc::clone(name), beat.meter);
+        }
+        if self.awaited.iter().any(|awaited| awaited.is_due(beat.time)) {
+            self.overdue(|origin| (origin == name).then_some(beat.time), out);
+        }
+    }
+
+    fn quiet(&mut self, horizon: &Horizon<'_>, out: &mut Vec<Finding>) {
+        if !self.awaited.iter().any(|awaited| awaited.is_due(horizon.now)) {
+            return;
+        }
+        let sources = std::mem::take(&mut self.sources);
+        let until = |origin: &Arc<str>| sources.get(origin).map_or(Some(horizon.now), |meter| horizon.of(*meter));
+        self.overdue(until, out);
+        self.sources = sources;
+    }
+
     fn take_marks(&mut self) -> Vec<Mark> {
         self.marks.take()
     }
@@ -203,7 +290,8 @@ impl Detector for RuleDetector {
     }
 
     fn save(&mut self) -> Option<String> {
-        let changed = self.series.iter_mut().fold(false, |changed, series| series.take_changed() | changed);
+        let awaited = std::mem::take(&mut self.changed);
+        let changed = self.series.iter_mut().fold(awaited, |changed, series| series.take_changed() | changed);
         if !changed {
             return None;
         }
@@ -212,9 +300,10 @@ impl Detector for RuleDetector {
             .rules()
             .iter()
             .zip(&mut self.series)
-            .map(|(rule, series)| (rule, series.save(rule, self.repeat.0)))
-            .filter(|(_, counters)| !counters.is_empty())
-            .map(|(rule, counters)| (Arc::clone(&rule.name), SavedRule { counts: counts(rule), counters }))
+            .zip(&self.awaited)
+            .map(|((rule, series), awaited)| (rule, series.save(rule, self.repeat.0), awaited.save()))
+            .filter(|(_, counters, open)| !counters.is_empty() || !open.is_empty())
+            .map(|(rule, counters, open)| (Arc::clone(&rule.name), SavedRule { counts: counts(rule), counters, open }))
             .collect();
         serde_json::to_string(&Saved { version: VERSION, rules }).ok()
     }
@@ -224,9 +313,10 @@ impl Detector for RuleDetector {
         if saved.version > VERSION {
             return Err(format!("written by a newer version ({})", saved.version));
         }
-        for (rule, series) in self.set.rules().iter().zip(&mut self.series) {
+        for ((rule, series), awaited) in self.set.rules().iter().zip(&mut self.series).zip(&mut self.awaited) {
             if let Some(row) = saved.rules.remove(&rule.name).filter(|row| row.counts == counts(rule)) {
                 series.restore(row.counters, self.repeat.0);
+                awaited.restore(row.open);
             }
         }
         Ok(())
@@ -243,7 +333,22 @@ impl Detector for RuleDetector {
             let (Some(rule), Some(series)) = (self.set.rules().get(place), self.series.get(place)) else { continue };
             let key = key(seen, rule.captures(&line).as_ref());
             let says = match (role, rule.severity) {
-                (Role::Possible, _) => continue,
+                (Role::Possible, _) if rule.matching.fields.is_empty() => continue,
+                (Role::Possible, _) => {
+                    format!("`{}` looks at its {}, which it lets pass", rule.name, rule.matching.fields)
+                }
+                (Role::Ends, _) => format!("`{}` takes it for the end that it waits for", rule.name),
+                (Role::Begins, _) => {
+                    let awaited = self.awaited.get(place).and_then(|awaited| awaited.since(&open_key(key, seen)));
+                    format!(
+                        "`{}` waits for its end within {}{}, and would else propose {}: {}",
+                        rule.name,
+                        rule.within.unwrap_or(self.repeat),
+                        awaited.map_or(String::new(), |open| format!(" (until {})", open.due)),
+                        rule.severity.unwrap_or(Severity::Low),
+                        rule.title
+                    )
+                }
                 (Role::Before, _) => format!("`{}` counts it as a line that comes before", rule.name),
                 (Role::Hit, None) => format!("`{}` knows it as ordinary: {}", rule.name, rule.reason),
                 (Role::Hit, Some(severity)) if rule.count == 1 && rule.after.is_none() => {
@@ -271,61 +376,16 @@ impl Detector for RuleDetector {
     }
 }
 
-/// What separates incidents of this rule: the host, and the key in the line, if there is one.
-fn key(seen: &Seen<'_>, captures: Option<&Captures<'_>>) -> Key {
-    Key { host: Arc::clone(seen.host), key: key_text(captures).into() }
-}
-
-/// The first of the captures `key`, `key2` and `key3` that took part; alternatives need names of their own.
-fn key_text(captures: Option<&Captures<'_>>) -> String {
-    captures
-        .and_then(|captures| KEYS.iter().find_map(|name| captures.name(name)))
-        .map_or_else(String::new, |key| clip(&String::from_utf8_lossy(key.as_bytes()), KEY_BYTES).to_owned())
-}
-
-fn claim(
-    rule: &Rule,
-    severity: Severity,
-    seen: &Seen<'_>,
-    captures: Option<&Captures<'_>>,
-    report: Report,
-    total: Report,
-) -> Claim {
-    let group = key_text(captures);
-    let first = report == total;
-    let value = |name: &str| match name {
-        "count" => Some(total.count.to_string()),
-        // The rule's own time when it fires, the time it has lasted when it is said again.
-        "within" if first => rule.within.map(|within| within.to_string()),
-        "within" => {
-            let seconds = total.last.since(total.first).as_secs().max(1);
-            Some(Period(Duration::from_secs(seconds)).to_string())
-        }
-        "program" => Some(seen.kind.program.to_string()),
-        "key" => Some(group.clone()),
-        "unit" => Some(seen.unit.unwrap_or_default().to_owned()),
-        "host" => Some(seen.host.to_string()),
-        capture => captures
-            .and_then(|captures| captures.name(capture))
-            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
-    };
-    let reason = text::fill(&rule.reason, value);
-    // People paste these into a shell.
-    let remediation =
-        rule.remediation.iter().map(|step| text::fill(step, |name| value(name).map(text::pasteable(name)))).collect();
-    Claim {
-        judged_by: JudgedBy::Rule(Arc::clone(&rule.name)),
-        category: rule.category,
-        proposed: severity,
-        confidence: CONFIDENCE,
-        title: rule.title.clone(),
-        reason,
-        remediation,
-        group: group.clone(),
+/// What separates beginnings: where a rule has no key, the program does.
+fn open_key(key: Key, seen: &Seen<'_>) -> Key {
+    match &*key.key {
+        "" => Key { key: (*seen.kind.program).into(), ..key },
+        _ => key,
     }
 }
 
 /// What decides whether two versions of a rule count the same lines the same way.
 fn counts(rule: &Rule) -> Fingerprint {
-    Fingerprint::of(&[&format!("{:?} {:?} {:?}", rule.count, rule.within, rule.after), &format!("{:?}", rule.matching)])
+    let how = format!("{:?} {:?} {:?} {:?}", rule.count, rule.within, rule.after, rule.expect);
+    Fingerprint::of(&[&how, &format!("{:?}", rule.matching)])
 }

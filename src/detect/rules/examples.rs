@@ -12,8 +12,9 @@ impl RuleSet {
         let mut problems = Vec::new();
         for (place, rule) in self.rules().iter().enumerate() {
             let lists = [
-                (&rule.examples.matches, Some(Role::Hit)),
+                (&rule.examples.matches, Some(if rule.expect.is_some() { Role::Begins } else { Role::Hit })),
                 (&rule.examples.before, Some(Role::Before)),
+                (&rule.examples.ends, Some(Role::Ends)),
                 (&rule.examples.others, None),
             ];
             for (examples, expected) in lists {
@@ -33,11 +34,13 @@ impl RuleSet {
         let did = match found {
             Some(Role::Hit) => "is matched",
             Some(Role::Before) => "is counted as a line before",
+            Some(Role::Begins) => "is taken for a beginning",
+            Some(Role::Ends) => "is taken for an end",
             Some(Role::Possible) | None => "is not matched",
         };
         let fits = match expected {
             Some(role) => found == Some(role),
-            None => matches!(found, None | Some(Role::Possible | Role::Before)),
+            None => matches!(found, None | Some(Role::Possible | Role::Before | Role::Ends)),
         };
         (!fits).then(|| format!("rule `{}`: example `{example}` {did}", rule.name))
     }

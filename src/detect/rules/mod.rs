@@ -4,21 +4,27 @@
 mod literals;
 mod pattern;
 mod name;
+mod fields;
 mod spec;
 mod set;
 mod window;
 mod series;
+mod awaited;
+mod claim;
 mod engine;
 mod text;
 mod examples;
 mod shipped;
 
 pub use engine::{NAME, RuleDetector};
+pub use fields::Fields;
 pub use name::NamePattern;
 pub use pattern::Pattern;
 pub use set::{RuleProblem, RuleSet};
 pub use shipped::{SHIPPED, shipped};
-pub use spec::{After, Examples, Match, Rule, RuleFile, RuleSpec};
+pub use spec::{After, Examples, Expect, Match, Rule, RuleFile, RuleSpec};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod absence_test;

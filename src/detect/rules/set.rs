@@ -11,12 +11,12 @@ use regex::bytes::Captures;
 
 use super::name::NamePattern;
 use super::pattern::Pattern;
-use super::spec::{Rule, RuleSpec};
+use super::spec::{KEYS, Rule, RuleSpec};
 use crate::detect::Seen;
 use crate::model::{Level, clip};
 
 /// Longest start of a message that rules look at, in bytes: bounds the time of hostile lines.
-const MATCH_BYTES: usize = 8_192;
+pub const MATCH_BYTES: usize = 8_192;
 
 /// What is wrong between rules.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,6 +67,10 @@ pub enum Role {
     Hit,
     /// `after` counts it.
     Before,
+    /// `expect` waits for an end from here on.
+    Begins,
+    /// `expect` waited for it.
+    Ends,
     /// Not this line, but another of its kind may be: the values decide.
     Possible,
 }
@@ -133,8 +137,9 @@ impl RuleSet {
     fn of(rules: Vec<Rule>) -> RuleSet {
         let (mut patterns, mut owners, mut always) = (Vec::new(), Vec::new(), Vec::new());
         for (place, rule) in rules.iter().enumerate() {
-            let messages: Vec<&Pattern> =
-                rule.matching.message.iter().chain(rule.after.iter().map(|after| &after.message)).collect();
+            let others = rule.after.iter().map(|after| &after.message);
+            let others = others.chain(rule.expect.iter().map(|expect| &expect.message));
+            let messages: Vec<&Pattern> = rule.matching.message.iter().chain(others).collect();
             if rule.values || messages.is_empty() || messages.iter().any(|pattern| pattern.words().is_empty()) {
                 always.push(place);
                 continue;
@@ -155,7 +160,8 @@ impl Rule {
         if !self.surroundings(line) {
             return None;
         }
-        self.says(line).or_else(|| self.values.then_some(Role::Possible))
+        let may = || self.values || !self.matching.fields.is_empty() && self.may_hit(line);
+        self.says(line).or_else(|| may().then_some(Role::Possible))
     }
 
     /// The same for a line of a remembered kind: never `Role::Possible`, which is nothing to count. The kind fits the
@@ -167,6 +173,11 @@ impl Rule {
 
     /// By the message alone.
     fn says(&self, line: &Line<'_>) -> Option<Role> {
+        if let Some(expect) = &self.expect {
+            // A line that ends one thing and begins the next ends first.
+            let ends = expect.message.is_match(line.message);
+            return if ends { Some(Role::Ends) } else { self.hit(line).then_some(Role::Begins) };
+        }
         if self.hit(line) {
             return Some(Role::Hit);
         }
@@ -178,6 +189,12 @@ impl Rule {
     pub fn captures<'a>(&self, line: &Line<'a>) -> Option<Captures<'a>> {
         let pattern = self.matching.message.as_ref().filter(|pattern| pattern.names().next().is_some())?;
         pattern.captures(line.message)
+    }
+
+    /// Its message names what separates incidents.
+    pub fn has_key(&self) -> bool {
+        let mut names = self.matching.message.iter().flat_map(Pattern::names);
+        names.any(|name| KEYS.contains(&name))
     }
 
     /// All but the message.
@@ -194,6 +211,15 @@ impl Rule {
         let matching = &self.matching;
         matching.message.as_ref().is_none_or(|pattern| pattern.is_match(line.message))
             && !matching.not.as_ref().is_some_and(|pattern| pattern.is_match(line.message))
+            && (matching.fields.is_empty()
+                || matching.fields.hold(line.program, line.message, self.captures(line).as_ref()))
+    }
+
+    /// The line has all the values that are asked for, whatever they are.
+    fn may_hit(&self, line: &Line<'_>) -> bool {
+        let matching = &self.matching;
+        matching.message.as_ref().is_none_or(|pattern| pattern.is_match(line.message))
+            && matching.fields.are_there(line.program, line.message, self.captures(line).as_ref())
     }
 }
 
@@ -211,7 +237,7 @@ impl<'a> Line<'a> {
     }
 
     /// A program that names itself by its path goes by its name.
-    fn name(program: &str) -> &str {
+    pub fn name(program: &str) -> &str {
         if program.starts_with('/') { program.rsplit('/').next().unwrap_or_default() } else { program }
     }
 

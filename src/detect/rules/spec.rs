@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::fields::Fields;
 use super::name::NamePattern;
 use super::pattern::Pattern;
 use super::text;
@@ -38,13 +39,14 @@ pub struct Rule {
     /// `None` for a quiet rule: the line is known and ordinary, so that it being new is no news. It never alerts.
     pub severity: Option<Severity>,
     pub title: String,
-    /// May hold `{count}`, `{within}`, `{key}`, `{program}`, `{unit}`, `{host}` and the names of captures.
+    /// May hold `{count}`, `{within}`, `{key}`, `{program}`, `{unit}`, `{host}` and the names of captures and fields.
     pub reason: String,
     /// The same placeholders, other braces are text. A value not fit to be pasted into a shell appears as its name in
     /// capitals.
     pub remediation: Vec<String>,
     pub matching: Match,
     pub after: Option<After>,
+    pub expect: Option<Expect>,
     /// Lines of one key within `within` that make an incident. 1: each line is one.
     pub count: u32,
     pub within: Option<Period>,
@@ -70,6 +72,9 @@ pub struct Match {
     pub message: Option<Pattern>,
     /// Must not match the message.
     pub not: Option<Pattern>,
+    /// Values in the line: `fields.status = ">=500"`. A field is a named capture of `message`, or `status=...` or
+    /// `"status": ...` anywhere in the text; access lines have method, path, protocol, status and size.
+    pub fields: Fields,
 }
 
 /// The rule only fires when these lines of the same key came within `within` before it.
@@ -79,6 +84,15 @@ pub struct After {
     /// With a capture `key` like that of `match.message`.
     pub message: Pattern,
     pub count: u32,
+}
+
+/// The rule fires when a line it matches is not followed by one of these, of the same key, within `within`. Time is that
+/// of the log it stands in: nothing is overdue before that was read so far.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// With a capture `key` like that of `match.message`; a match in which no key took part ends all keys of the host.
+    pub message: Pattern,
 }
 
 /// Lines as `PROGRAM: MESSAGE`, with a level in front if it matters (`<err> PROGRAM: MESSAGE`).
@@ -91,6 +105,8 @@ pub struct Examples {
     pub others: Vec<String>,
     /// Lines that `after` counts.
     pub before: Vec<String>,
+    /// Lines that `expect` waits for.
+    pub ends: Vec<String>,
 }
 
 /// Captures that separate incidents: the first of them that took part in the match is the key.
@@ -117,6 +133,7 @@ struct Written {
     #[serde(default, rename = "match")]
     matching: Match,
     after: Option<After>,
+    expect: Option<Expect>,
     #[serde(default = "one")]
     count: u32,
     within: Option<Period>,
@@ -151,6 +168,7 @@ impl TryFrom<Written> for RuleSpec {
             remediation: written.remediation,
             matching: written.matching,
             after: written.after,
+            expect: written.expect,
             count: written.count,
             within: written.within,
             values: written.values,
@@ -161,9 +179,10 @@ impl TryFrom<Written> for RuleSpec {
 }
 
 fn check_match(written: &Written) -> Result<(), String> {
-    let Match { program, unit, level, template, message, not: _ } = &written.matching;
-    if program.is_empty() && unit.is_empty() && level.is_none() && template.is_none() && message.is_none() {
-        return Err("`match` needs at least one of program, unit, level, template, message".to_owned());
+    let Match { program, unit, level, template, message, not: _, fields } = &written.matching;
+    let names_who = !program.is_empty() || !unit.is_empty() || level.is_some();
+    if !names_who && template.is_none() && message.is_none() && fields.is_empty() {
+        return Err("`match` needs at least one of program, unit, level, template, message, fields".to_owned());
     }
     if written.values && program.is_empty() && unit.is_empty() && template.is_none() {
         return Err("`values = true` looks at every line, so it needs program, unit or template".to_owned());
@@ -174,18 +193,31 @@ fn check_match(written: &Written) -> Result<(), String> {
     if !(1..=MAX_COUNT).contains(&written.count) {
         return Err(format!("`count` is 1 to {MAX_COUNT}"));
     }
-    let windowed = written.count > 1 || written.after.is_some();
+    let windowed = written.count > 1 || written.after.is_some() || written.expect.is_some();
     if windowed != written.within.is_some() {
-        return Err("`within` goes with a `count` of 2 or more or with `after`, and they with it".to_owned());
+        return Err(
+            "`within` goes with a `count` of 2 or more, with `after` or with `expect`, and they with it".to_owned()
+        );
     }
     if written.within.is_some_and(|within| within.0.is_zero()) {
         return Err("`within` must be longer than 0s".to_owned());
+    }
+    let keyed = |pattern: &Pattern| pattern.names().any(|name| KEYS.contains(&name));
+    if let Some(expect) = &written.expect {
+        if written.after.is_some() || written.count > 1 || written.quiet || written.values {
+            return Err("`expect` goes without `after`, `count`, `quiet` and `values`".to_owned());
+        }
+        if message.is_none() {
+            return Err("`expect` needs `match.message`".to_owned());
+        }
+        if message.as_ref().is_some_and(keyed) != keyed(&expect.message) {
+            return Err("`expect.message` and `match.message` need a capture `key` both or neither".to_owned());
+        }
     }
     if let Some(after) = &written.after {
         if !(1..=MAX_COUNT).contains(&after.count) {
             return Err(format!("`after.count` is 1 to {MAX_COUNT}"));
         }
-        let keyed = |pattern: &Pattern| pattern.names().any(|name| KEYS.contains(&name));
         if message.as_ref().is_some_and(keyed) != keyed(&after.message) {
             return Err("`after.message` and `match.message` need a capture `key` both or neither".to_owned());
         }
@@ -214,15 +246,16 @@ fn check_text(written: &Written) -> Result<(), String> {
         (false, Some(_)) => {}
     }
     let captures: Vec<&str> = written.matching.message.iter().flat_map(Pattern::names).collect();
+    let fields: Vec<&str> = written.matching.fields.names().collect();
     if let Some(name) = captures.iter().find(|name| BUILTIN.contains(name)) {
         return Err(format!("a capture cannot be called `{name}`"));
     }
     let unknown = text::placeholders(&written.reason)
         .into_iter()
-        .find(|name| !captures.contains(name) && !BUILTIN.contains(name));
+        .find(|name| !captures.contains(name) && !BUILTIN.contains(name) && !fields.contains(name));
     if let Some(name) = unknown {
         return Err(format!(
-            "`{{{name}}}` in `reason` is no capture of `match.message`; besides captures there are {{count}}, {{within}}, \
+            "`{{{name}}}` in `reason` is no capture of `match.message` and no field; besides there are {{count}}, {{within}}, \
              {{program}}, {{unit}} and {{host}}"
         ));
     }

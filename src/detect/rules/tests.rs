@@ -38,9 +38,10 @@ fn the_pack_is_large_and_every_rule_is_shown() {
     let speaking = set.rules().iter().filter(|rule| rule.severity.is_some()).count();
     assert!(speaking >= 180, "{speaking} rules that speak");
     for rule in set.rules() {
-        let Examples { matches, others, before } = &rule.examples;
+        let Examples { matches, others, before, ends } = &rule.examples;
         assert!(matches.len() >= 2 && others.len() >= 2, "rule `{}` needs two examples each", rule.name);
         assert!(rule.after.is_none() || !before.is_empty(), "rule `{}` needs an example of a line before", rule.name);
+        assert!(rule.expect.is_none() || !ends.is_empty(), "rule `{}` needs an example of an end", rule.name);
         assert!(!rule.values || rule.matching.template.is_some(), "rule `{}` looks at every line", rule.name);
     }
 }
@@ -50,7 +51,7 @@ fn the_pack_is_large_and_every_rule_is_shown() {
 fn the_prefilter_loses_nothing() {
     let set = pack();
     for shown in set.rules() {
-        for example in shown.examples.matches.iter().chain(&shown.examples.before) {
+        for example in shown.examples.matches.iter().chain(&shown.examples.before).chain(&shown.examples.ends) {
             let line = examples::line(shown, example).expect("an example");
             let found = set.find(&line);
             let tried: Vec<(usize, Role)> =
@@ -227,6 +228,11 @@ fn mistakes_in_a_rule_are_refused_at_their_place() {
     refused("program = \"sshd\"", "program = \"*\"", "matches every name");
     refused("count = 5", "count = 5\nquiet = true", "has no `severity`");
     refused("count = 5", "count = 5\nafter = { message = 'x', count = 1 }", "both or neither");
+    refused("count = 5", "count = 5\nexpect = { message = 'x' }", "goes without");
+    refused("count = 5", "expect = { message = 'x' }", "both or neither");
+    refused("count = 5\nwithin = \"10m\"", "expect = { message = '(?P<key>x)' }", "`within` goes with");
+    refused("program = \"sshd\"", "fields = { status = '>many' }", "is no number");
+    refused("{count} of {key}", "{status}", "no field");
 }
 
 #[test]
