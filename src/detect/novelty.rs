@@ -86,7 +86,13 @@ impl Detector for Novelty {
         let says = match (seen.new_template, self.news.learned()) {
             (true, true) => reason(seen),
             (true, false) => format!("{}; the baseline is still being learned", reason(seen)),
-            (false, _) => format!("this program has said this {} times", seen.count),
+            (false, _) => {
+                let other = seen.nearest.map(|nearest| marked(nearest, seen.template_text));
+                let other = other.map_or("no other template comes near".to_owned(), |difference| {
+                    format!("against the nearest other template: {}", wording::inline(&difference, DIFFERENCE_BYTES))
+                });
+                format!("this program has said this {} times; {other}", seen.count)
+            }
         };
         vec![View { detector: NAME, says, finds: self.enabled && seen.new_template && self.news.learned() }]
     }
