@@ -26,7 +26,7 @@ const SLEEPS: usize = 64;
 /// Rare lines of one program said one by one within ten minutes.
 const ALONE: usize = 5;
 const WITHIN: Period = Period::from_secs(600);
-/// State is written so often, in seconds of event time.
+/// What only goes on is written so often, in seconds of event time.
 const SAVE_EVERY: u64 = 300;
 /// No state file makes us take more memory than the tally has meters.
 const MOST: usize = 1 << 16;
@@ -57,6 +57,8 @@ pub struct Rare {
     sleeps: VecDeque<(Timestamp, Timestamp)>,
     waves: Waves,
     changed: bool,
+    /// Something that must not be said twice: written with the next save.
+    urgent: bool,
     closing: bool,
     saved_at: Timestamp,
 }
@@ -87,6 +89,7 @@ impl Rare {
             sleeps: VecDeque::new(),
             waves: Waves::new(ALONE, WITHIN.0),
             changed: false,
+            urgent: false,
             closing: false,
             saved_at: Timestamp::EPOCH,
         }
@@ -167,11 +170,13 @@ impl Detector for Rare {
             Some(known) => Known { lines: known.lines.saturating_add(1), last: known.last.max(beat.time) },
             None => Known { lines: 1, last: beat.time },
         });
+        self.urgent |= before.is_none();
         let Some(known) = before.filter(|_| self.config.enabled && seen.phase == Phase::Live) else { return };
         if beat.time.since(known.last).as_secs() < ABSENCE {
             return;
         }
         let Some((proposed, what, reason)) = self.judge(known, seen.kind.level, beat.time) else { return };
+        self.urgent = true;
         let program = wording::program(&seen.kind.program);
         match self.waves.admit(seen.host, &seen.kind.program, seen.time) {
             Admit::Alone => {
@@ -203,10 +208,11 @@ impl Detector for Rare {
 
     fn save(&mut self) -> Option<String> {
         let newest = self.newest.unwrap_or_default();
-        if !self.changed || !(self.closing || newest.since(self.saved_at).as_secs() >= SAVE_EVERY) {
+        let due = self.urgent || self.closing || newest.since(self.saved_at).as_secs() >= SAVE_EVERY;
+        if !self.changed || !due {
             return None;
         }
-        (self.changed, self.saved_at) = (false, newest);
+        (self.changed, self.urgent, self.saved_at) = (false, false, newest);
         let meters = self
             .meters
             .iter()

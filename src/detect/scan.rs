@@ -23,6 +23,8 @@ const CLIENTS: usize = 4_096;
 const MAX_TEXTS: u32 = 256;
 /// Longest text that is compared.
 const TEXT_BYTES: usize = 512;
+/// Clients kept over a restart: those in a scan, then those that tried most.
+const MAX_SAVED: usize = 64;
 
 /// `[detect.scan]` of the config.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -49,27 +51,45 @@ pub struct Scan {
     /// Scans that go on: only then are lines looked at that are no refusals.
     active: u32,
     marks: Marks,
+    changed: bool,
 }
 
 /// Host that logged, program, and the client's address.
 type Client = (Arc<str>, Arc<str>, Box<str>);
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Probes {
     /// When the window began.
     since: Timestamp,
     texts: HashSet<u32>,
     /// Refused lines in the window, with where they stand.
     refused: u64,
+    /// For reports, which see no restart.
+    #[serde(skip)]
     spots: Vec<Spot>,
     scan: Option<Repeat>,
     /// Different texts of the whole scan.
     total: u64,
 }
 
+/// What outlives a restart. Versioned: add fields, never change one.
+#[derive(Deserialize)]
+struct Saved {
+    #[expect(dead_code, reason = "read once there are two")]
+    v: u32,
+    clients: Vec<(Client, Probes)>,
+}
+
+#[derive(Serialize)]
+struct SavedRef<'a> {
+    v: u32,
+    clients: Vec<(&'a Client, &'a Probes)>,
+}
+
 impl Scan {
     pub fn new(config: &Config, repeat: Period) -> Scan {
-        Scan { config: config.clone(), repeat, clients: Recent::new(CLIENTS), active: 0, marks: Marks::default() }
+        let (clients, marks) = (Recent::new(CLIENTS), Marks::default());
+        Scan { config: config.clone(), repeat, clients, active: 0, marks, changed: false }
     }
 
     fn mark(&mut self, client: &Client, spot: Spot) {
@@ -113,6 +133,7 @@ impl Detector for Scan {
             return true;
         }
         let (distinct, within) = (self.config.distinct.clamp(2, MAX_TEXTS), self.config.within.0);
+        self.changed = true;
         let probes = self.clients.entry(client.clone(), || Probes::new(seen.time));
         if apart(seen.time, probes.since) > within {
             probes.begin_window(seen.time);
@@ -170,12 +191,29 @@ impl Detector for Scan {
         self.active = active;
     }
 
-    /// Windows of a minute: nothing that outlives a restart.
     fn save(&mut self) -> Option<String> {
-        None
+        if !std::mem::take(&mut self.changed) {
+            return None;
+        }
+        // One refusal is no scan, and most clients have just one.
+        let began = |probes: &Probes| probes.scan.is_some() || probes.texts.len() > 1;
+        let mut clients: Vec<(&Client, &Probes)> = self.clients.iter().filter(|(_, probes)| began(probes)).collect();
+        clients.sort_by_key(|(client, probes)| {
+            (probes.scan.is_none(), std::cmp::Reverse(probes.since), std::cmp::Reverse(probes.texts.len()), *client)
+        });
+        clients.truncate(MAX_SAVED);
+        serde_json::to_string(&SavedRef { v: 1, clients }).ok()
     }
 
-    fn restore(&mut self, _: &str) -> Result<(), String> {
+    fn restore(&mut self, json: &str) -> Result<(), String> {
+        let saved: Saved = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        for (client, mut probes) in saved.clients.into_iter().take(MAX_SAVED) {
+            if probes.texts.len() > MAX_TEXTS as usize {
+                probes.texts.clear();
+            }
+            self.active += u32::from(probes.scan.is_some());
+            self.clients.entry(client, || probes);
+        }
         Ok(())
     }
 

@@ -106,6 +106,9 @@ fn a_scan_is_many_different_refusals_of_one_client() {
     assert_eq!(bed.detect.take_marks().len(), 20);
     assert_eq!(bed.say("scan", Level::Info, REFUSED, "GET /x 200 client 192.0.2.1"), []);
     assert_eq!(bed.detect.take_marks().len(), 1, "what the scanner gets is part of the scan");
+    let mut bed = bed.restarted();
+    assert_eq!(ask(&mut bed, "u", "192.0.2.1"), [], "told already");
+    assert_eq!(bed.detect.take_marks().len(), 1);
     bed.at += 3_600;
     bed.settle("scan", START + 3_600);
     assert_eq!(bed.say("scan", Level::Info, REFUSED, "GET /x 200 client 192.0.2.1"), []);
@@ -138,6 +141,28 @@ fn a_session_that_stops_half_way() {
     assert_eq!(bed.settle("sessions", at + 30), [], "it may go on");
     check(&bed.settle("sessions", at + 700), Severity::Medium, "job_100777 has 0 of `");
     assert!(!bed.detect.take_marks().is_empty());
+}
+
+#[test]
+fn sessions_under_way_survive_a_restart() {
+    let mut bed = Bed::new();
+    for number in 0..150 {
+        session(&mut bed, number, 3);
+    }
+    bed.at += 3_600;
+    let at = bed.at;
+    assert_eq!(bed.settle("sessions", at), []);
+    session(&mut bed, 777, 1);
+    session(&mut bed, 888, 1);
+    let mut bed = bed.restarted();
+    for step in ["work", "end"] {
+        let message = format!("{step} job_{}", 100_777);
+        assert_eq!(bed.say("sessions", Level::Info, &format!("app: {step} job_<NUM>"), &message), []);
+    }
+    let at = bed.at;
+    assert_eq!(bed.settle("sessions", at + 700), [], "its log may be read after others");
+    check(&bed.settle("sessions", at + 700 + 3_600), Severity::Medium, "job_100888 has 0 of `");
+    assert_eq!(bed.settle("sessions", at + 20_000), [], "the other one went on");
 }
 
 #[test]
@@ -175,6 +200,22 @@ fn a_new_value_where_few_are_used() {
         run(&mut bed, user);
     }
     assert_eq!(run(&mut bed, "u7"), []);
+}
+
+#[test]
+fn half_an_age_of_learning_survives_a_restart() {
+    let mut bed = Bed::new();
+    let run = |bed: &mut Bed, user: &str| {
+        bed.at += 1;
+        bed.say("new-value", Level::Info, SUDO, &format!("{user} : COMMAND=/bin/ls"))
+    };
+    for _ in 0..5 {
+        for _ in 0..50 {
+            assert_eq!(run(&mut bed, "alice"), []);
+        }
+        bed = bed.restarted();
+    }
+    check(&run(&mut bed, "mallory"), Severity::Medium, "mallory behind");
 }
 
 #[test]

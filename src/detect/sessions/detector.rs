@@ -33,6 +33,12 @@ const ID_BYTES: usize = 64;
 const TEXT_BYTES: usize = 100;
 /// Places of lines kept of a session, for reports.
 const SPOTS: usize = 4;
+/// Sessions under way that are kept over a restart, those with the newest lines.
+const MAX_SAVED: usize = 1_000;
+/// Longer ids may have been cut.
+const WHOLE_BYTES: usize = ID_BYTES - 4;
+/// Sessions of an earlier process are judged so much later: their logs may be read after others.
+const CATCH_UP: Duration = Duration::from_secs(3_600);
 /// Odd sessions of one sort and cause that are told together.
 const CAUSES: usize = 1_024;
 /// The gap that so many of the lines of other sessions came within.
@@ -68,6 +74,10 @@ pub struct Sessions {
     forgotten: u64,
     changed: bool,
     latest: Timestamp,
+    /// `latest` when state was last saved.
+    saved_latest: Timestamp,
+    /// Sessions of an earlier process, until time goes on.
+    resumed: Vec<u64>,
 }
 
 /// Sessions whose ids look alike, on one host.
@@ -81,6 +91,7 @@ struct Sort {
 }
 
 /// One session.
+#[derive(Serialize, Deserialize)]
 struct Session {
     sort: u16,
     id: Box<str>,
@@ -91,6 +102,8 @@ struct Session {
     last_step: u8,
     last_level: Level,
     last_line: String,
+    /// For reports, which see no restart.
+    #[serde(skip)]
     spots: Vec<Spot>,
     /// Its counts are part of the shape.
     recorded: bool,
@@ -99,11 +112,22 @@ struct Session {
     live: bool,
 }
 
-/// What outlives a restart. Versioned: add fields, never change one. Sessions under way do not.
-#[derive(Serialize, Deserialize)]
+/// What outlives a restart. Versioned: add fields, never change one.
+#[derive(Deserialize)]
 struct Saved {
+    #[expect(dead_code, reason = "read once there are two")]
     version: u32,
     sorts: Vec<SavedSort>,
+    /// Sessions under way, each with the place of its sort.
+    #[serde(default)]
+    sessions: Vec<(u16, Session)>,
+}
+
+#[derive(Serialize)]
+struct SavedRef<'a> {
+    version: u32,
+    sorts: Vec<SavedSort>,
+    sessions: Vec<(usize, &'a Session)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -130,6 +154,8 @@ impl Sessions {
             forgotten: 0,
             changed: false,
             latest: Timestamp::EPOCH,
+            saved_latest: Timestamp::EPOCH,
+            resumed: Vec::new(),
         }
     }
 
@@ -249,7 +275,7 @@ impl Detector for Sessions {
             return false;
         }
         self.latest = self.latest.max(seen.time);
-        let key = xxh3_64(word.as_bytes()) ^ u64::from(number);
+        let key = key_of(word, number);
         let new = || Step::new(seen.kind_id, seen.kind.level, &seen.kind.program, clip(seen.template_text, TEXT_BYTES));
         let Some(step) = sort.shape.step(seen.kind_id, new) else { return false };
         match self.sessions.get_mut(&key) {
@@ -294,6 +320,9 @@ impl Detector for Sessions {
             }
             return;
         }
+        for key in std::mem::take(&mut self.resumed) {
+            self.due.insert((now.saturating_add(CATCH_UP), key));
+        }
         // A few at a time: the rest waits for the next call.
         for _ in 0..1_000 {
             match self.due.first().copied() {
@@ -307,14 +336,32 @@ impl Detector for Sessions {
     }
 
     fn save(&mut self) -> Option<String> {
-        if !std::mem::take(&mut self.changed) {
+        let went_on = std::mem::replace(&mut self.saved_latest, self.latest) != self.latest;
+        if !std::mem::take(&mut self.changed) && !went_on {
             return None;
         }
-        let sorts = self
-            .sorts
+        let followed = |number: u16| self.sorts.get(usize::from(number)).is_some_and(|sort| !sort.given_up);
+        let mut open: Vec<(&u64, &Session)> = (self.sessions.iter())
+            .filter(|(_, session)| session.id.len() <= WHOLE_BYTES && session.lines <= MAX_LINES)
+            .filter(|(_, session)| followed(session.sort))
+            .collect();
+        open.sort_unstable_by_key(|(key, session)| (std::cmp::Reverse(session.last), **key));
+        open.truncate(MAX_SAVED);
+        let in_use: BTreeSet<u16> = open.iter().map(|(_, session)| session.sort).collect();
+        let kept: Vec<(u16, &Sort)> = (0..)
+            .zip(&self.sorts)
+            .filter(|(number, sort)| sort.shape.sessions > 0 || in_use.contains(number))
+            .collect();
+        let sessions = open
+            .into_iter()
+            .filter_map(|(_, session)| {
+                let place = kept.binary_search_by_key(&session.sort, |(number, _)| *number).ok()?;
+                Some((place, session))
+            })
+            .collect();
+        let sorts = kept
             .iter()
-            .filter(|sort| sort.shape.sessions > 0)
-            .map(|sort| SavedSort {
+            .map(|(_, sort)| SavedSort {
                 host: Arc::clone(&sort.host),
                 name: sort.name.clone(),
                 // What a sort without a rule looks like is of no use.
@@ -322,17 +369,33 @@ impl Detector for Sessions {
                 begun: sort.begun,
             })
             .collect();
-        serde_json::to_string(&Saved { version: VERSION, sorts }).ok()
+        serde_json::to_string(&SavedRef { version: VERSION, sorts, sessions }).ok()
     }
 
     fn restore(&mut self, json: &str) -> Result<(), String> {
         let saved: Saved = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        let mut numbers = Vec::new();
         for saved in saved.sorts.into_iter().take(SORTS) {
-            let Some(number) = self.sort(&saved.host, saved.name.into_string()) else { continue };
+            let number = self.sort(&saved.host, saved.name.into_string());
+            numbers.push(number);
+            let Some(number) = number else { continue };
             if let Some(sort) = self.sorts.get_mut(usize::from(number)) {
                 (sort.shape, sort.begun) = (saved.shape, saved.begun);
                 sort.give_up();
             }
+        }
+        for (place, mut session) in saved.sessions.into_iter().take(MAX_SAVED) {
+            let Some(Some(number)) = numbers.get(usize::from(place)).copied() else { continue };
+            let known = self.sorts.get(usize::from(number)).map_or(0, |sort| sort.shape.kinds.len());
+            let is_known = |step: u8| usize::from(step) < known;
+            if !is_known(session.last_step) || !session.counts.iter().all(|(step, _)| is_known(*step)) {
+                continue;
+            }
+            session.sort = number;
+            self.latest = self.latest.max(session.last);
+            let key = key_of(&session.id, number);
+            self.resumed.push(key);
+            self.sessions.insert(key, session);
         }
         Ok(())
     }
@@ -369,6 +432,11 @@ impl Detector for Sessions {
         };
         vec![View { detector: NAME, says, finds: false }]
     }
+}
+
+/// Names a session of a sort.
+fn key_of(word: &str, sort: u16) -> u64 {
+    xxh3_64(word.as_bytes()) ^ u64::from(sort)
 }
 
 impl Sort {

@@ -22,6 +22,8 @@ const KINDS: usize = 2_048;
 const FEW: usize = 8;
 /// Lines of a kind after which its places are known.
 const LEARN_LINES: u32 = 200;
+/// Lines of a kind after which what was learned of it is kept over a restart.
+const LEAST_LINES: u32 = 10;
 /// Each known value was seen so many times on average: a place that still finds its values has no few.
 const TIMES_EACH: u32 = 25;
 /// New values said of one place before it is known to have many.
@@ -164,7 +166,9 @@ impl Detector for Few {
                 (Some(values), None) => values.push((hash, 1)),
                 (None, _) => {}
             }
-            self.changed |= known.is_none() || watched.lines == LEARN_LINES;
+            // A kind that is seldom said learns over many runs.
+            let learns = watched.lines <= LEARN_LINES && watched.lines.is_multiple_of(LEAST_LINES);
+            self.changed |= known.is_none() || learns;
         }
         watched.wanted() != 0
     }
@@ -183,7 +187,7 @@ impl Detector for Few {
         let kinds = self
             .kinds
             .iter()
-            .filter(|(_, watched)| watched.lines >= LEARN_LINES && watched.wanted() != 0)
+            .filter(|(_, watched)| watched.lines >= LEAST_LINES && watched.wanted() != 0)
             .map(|(kind, watched)| {
                 let saved =
                     SavedKind { template: watched.places.text(), lines: watched.lines, values: watched.values.clone() };
