@@ -53,8 +53,18 @@ pub enum Command {
     /// Reads the inputs as if they came in live, on the time of their lines: once with the config of the service, and once
     /// with --config when it is given. Shows which incidents are new, gone or of another severity. Asks no model.
     Backtest(Backtest),
+    /// Show which kinds of lines are new, gone, louder or quieter in one log against another
+    ///
+    /// Two days, two hosts, before and after a deploy, a passing and a failing run. Reads whatever analyze reads. Logs of
+    /// different length are put on one scale by the kinds that both have; louder and quieter are at least twice and at least
+    /// four standard deviations apart.
+    Compare(Compare),
     /// Look at incidents, also while the daemon runs
     Incidents(Incidents),
+    /// Write reports about what the daemon found, also while it runs
+    ///
+    /// The files of analyze, from the store. A row for each line kept as evidence; the charts count findings.
+    Report(StoredReport),
     /// Say that an incident or a kind of line is ordinary: nobody is told of it, and no model is asked
     ///
     /// Holds for exactly what was known when it was said: another kind of line, rule, address or host, a worse severity, or
@@ -306,6 +316,46 @@ pub struct Backtest {
 }
 
 #[derive(Args, Debug)]
+pub struct Compare {
+    /// What B is compared with: a file, directory, archive or pattern; `-` is standard input
+    #[arg(value_name = "A")]
+    pub before: String,
+
+    /// What may be different
+    #[arg(value_name = "B")]
+    pub after: String,
+
+    /// Only kinds of this level or worse, as warning or err
+    #[arg(long, value_name = "LEVEL")]
+    pub level: Option<String>,
+
+    /// Exit with 1 when there is such a difference
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
+    pub fail_on: Vec<Difference>,
+
+    /// Format of the lines, instead of guessing
+    #[arg(long, value_name = "NAME")]
+    pub format: Option<String>,
+
+    /// Most kinds to list of each sort
+    #[arg(long, default_value_t = 50)]
+    pub limit: usize,
+
+    /// JSON instead of text; lists all
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A difference between two logs, as it is typed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Difference {
+    New,
+    Gone,
+    Louder,
+    Quieter,
+}
+
+#[derive(Args, Debug)]
 pub struct Incidents {
     #[command(subcommand)]
     pub what: Option<IncidentsWhat>,
@@ -330,6 +380,36 @@ pub enum IncidentsWhat {
         /// Its id, or the first digits of it
         id: String,
     },
+}
+
+#[derive(Args, Debug)]
+pub struct StoredReport {
+    /// Only what spoke within this time, as 24h or 7d
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<crate::model::Period>,
+
+    /// Write a row for each line kept as evidence; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// Write the report as one self-contained page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// Write the incidents as SARIF 2.1.0
+    #[arg(long, value_name = "FILE")]
+    pub sarif: Option<PathBuf>,
+
+    /// Write a JSON object for each line kept as evidence
+    #[arg(long, value_name = "FILE")]
+    pub jsonl: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub place: Place,
 }
 
 #[derive(Args, Debug)]

@@ -16,8 +16,10 @@ mod check_config;
 mod explain;
 mod eval;
 mod backtest;
+mod compare;
 mod incidents;
 mod spend;
+mod report;
 mod answer;
 mod test_alert;
 mod components;
@@ -74,8 +76,10 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Explain(explain) => explain::run(&explain),
         Command::Eval(eval) => eval::run(&eval),
         Command::Backtest(backtest) => backtest::run(&backtest),
+        Command::Compare(compare) => compare::run(&compare),
         Command::Incidents(incidents) => incidents::run(incidents),
         Command::Spend(spend) => spend::run(&spend),
+        Command::Report(what) => report::run(&what, arguments.quiet > 0),
         Command::Normal(what) => answer::judge(Word::Normal, what),
         Command::Anomalous(what) => answer::judge(Word::Anomalous, what),
         Command::Mute(what) => answer::mute(what),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{Category, Severity, Timestamp};
+use crate::model::{self, Category, Severity, Timestamp};
 
 /// Goes up when a field changes its meaning or goes away. New fields do not change it.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -193,6 +193,49 @@ pub struct Heat {
     /// 24 numbers a row.
     pub lines: Vec<Vec<u64>>,
     pub anomalies: Vec<Vec<u64>>,
+}
+
+impl Incident {
+    /// Without its evidence. `clean` makes text of logs fit to be shown.
+    pub fn of(incident: &model::Incident, rows: u64, clean: &dyn Fn(&str) -> String) -> Incident {
+        Incident {
+            id: incident.id.to_string(),
+            severity: incident.severity,
+            category: incident.category,
+            confidence: incident.confidence,
+            host: incident.host.to_string(),
+            program: incident.program.to_string(),
+            title: clean(&incident.title),
+            reason: clean(&incident.reason),
+            remediation: incident.remediation.clone(),
+            judged_by: incident.judged_by.to_string(),
+            not_judged: incident.not_judged.clone(),
+            template_id: incident.template.map(|id| id.to_string()),
+            template: clean(&incident.template_text),
+            count: incident.count.max(rows),
+            rows,
+            first_seen: incident.first_seen,
+            last_seen: incident.last_seen,
+            evidence: Vec::new(),
+        }
+    }
+}
+
+impl Evidence {
+    /// Without its surroundings.
+    pub fn of(line: &model::Evidence, clean: &dyn Fn(&str) -> String) -> Evidence {
+        Evidence {
+            time: line.time,
+            host: line.host.to_string(),
+            program: line.program.to_string(),
+            level: line.level.to_string(),
+            input: line.origin.to_string(),
+            line_number: 0,
+            line: clean(&line.line),
+            before: Vec::new(),
+            after: Vec::new(),
+        }
+    }
 }
 
 impl SeverityDistribution {

@@ -8,22 +8,26 @@ pub mod terminal;
 mod analysis;
 mod series;
 mod week;
+mod chart;
 mod row;
 mod table;
 mod json;
 mod sarif;
 mod html;
 mod summary;
+mod stored;
 
 pub use analysis::{
     Bucket, Evidence, Heat, Incident, InputSummary, Metrics, Report, SCHEMA_VERSION, SeverityDistribution, Template,
     Timeline, capitalized, fill_recommendations,
 };
+pub use chart::{heat, timeline};
 pub use html::html;
 pub use json::{SCHEMA, json, json_line};
-pub use row::{EXTRA_COLUMNS, PLAIN_COLUMNS, Row};
+pub use row::{EXTRA_COLUMNS, PLAIN_COLUMNS, Row, Stamps};
 pub use sarif::sarif;
 pub use series::Series;
-pub use summary::table as summary_table;
+pub use stored::{Stored, stored};
+pub use summary::{found as found_table, table as summary_table};
 pub use table::{CsvRows, neutral};
 pub use week::Week;

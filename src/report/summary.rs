@@ -24,6 +24,12 @@ pub fn table(report: &Report, color: bool) -> String {
         metrics.processing_time,
         one_line(&report.judged_by),
     );
+    text + &found(report, color)
+}
+
+/// What was found alone: of a store, that counts no lines of a run.
+pub fn found(report: &Report, color: bool) -> String {
+    let mut text = String::new();
     let _ = writeln!(text, "{}", report.summary);
     let shown: Vec<_> = report.incidents.iter().filter(|incident| incident.severity >= Severity::Medium).collect();
     if !shown.is_empty() {

@@ -6,6 +6,8 @@ mod tidy;
 mod analyze;
 mod answers;
 mod backtest;
+mod compare;
+mod stored_report;
 mod operating;
 mod watch;
 mod chaos;

@@ -9,10 +9,7 @@ use crate::model::inert::one_line;
 use crate::model::{Fingerprint, Incident, Level, Severity, TemplateId, Timestamp, clip};
 use crate::parse::Context;
 use crate::redact::Redactor;
-use crate::report::{
-    self, Bucket, Evidence, Heat, PLAIN_COLUMNS, Report, Row, SCHEMA_VERSION, Series, Template, Timeline, Week,
-    capitalized,
-};
+use crate::report::{self, Evidence, Report, Row, SCHEMA_VERSION, Stamps, Template, capitalized};
 
 use super::collect::{Collected, Collector, Known, Nearby};
 use super::engine::Engine;
@@ -23,8 +20,6 @@ use super::rows::{Draft, Rows};
 /// Templates a report lists, and steps of their sparklines.
 const TEMPLATES: usize = 1_000;
 const SPARKS: usize = 40;
-/// Days of the heat map shown one by one; beyond, the days of the week.
-const DAYS: usize = 31;
 
 /// What is left when the files are written.
 pub struct Finished {
@@ -59,7 +54,7 @@ pub fn finish(
     let mut rows = second.unwrap_or(rows);
     let mut said = said_of(known, &mut engine, now);
     let columns = engine.columns();
-    let mut files = Files::open(options, &columns)?;
+    let mut files = Files::open(&options.paths, &columns)?;
     let mut report = Report {
         schema_version: SCHEMA_VERSION,
         generated_by: concat!("logwren ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -74,7 +69,7 @@ pub fn finish(
     for line in said.values().flat_map(|said| &said.incident.evidence) {
         wanted.entry(Arc::clone(&line.origin)).or_default().insert(line.offset);
     }
-    let mut stamps = Stamps { context, last: None };
+    let mut stamps = Stamps::new(context.zone.clone());
     let mut drafts = rows.read()?;
     while let Some(draft) = drafts.next()? {
         let id = engine.pipeline.joined(draft.incident);
@@ -97,7 +92,7 @@ pub fn finish(
         about.rows += 1;
         engine.count_row(about.incident.last_seen);
         count(&mut report, &about.incident);
-        files.push(&lineless_row(about, &mut stamps))?;
+        files.push(&about.row.clone().without_line(&about.incident, &mut stamps))?;
     }
     let worst = said.values().map(|said| said.incident.severity).max();
     report.complete = engine.problems.is_empty();
@@ -105,8 +100,8 @@ pub fn finish(
     report.judged_by = no_model.map_or_else(|| options.config.model_name(), |why| format!("no model: {why}"));
     report.incidents = incidents(said, &nearby, &numbers, redactor);
     templates(&mut report, &mut engine, &by_template, redactor);
-    report.timeline = timeline(&engine.timeline);
-    report.heat = heat(&engine.hours, &engine.week, context);
+    report.timeline = report::timeline(&engine.timeline);
+    report.heat = report::heat(&engine.hours, &engine.week, &context.zone);
     report.inputs = std::mem::take(&mut engine.inputs);
     report.processing_metrics = std::mem::take(&mut engine.metrics);
     report.processing_metrics.questions = engine.pipeline.counters().questions;
@@ -122,7 +117,7 @@ fn said_of(known: HashMap<Fingerprint, Known>, engine: &mut Engine, now: Timesta
     for (_, known) in own {
         engine.remarks.push(format!("{}: {}", known.incident.title, known.incident.reason));
     }
-    let said = |incident: Incident| Said { row: about(&incident, now), incident, rows: 0 };
+    let said = |incident: Incident| Said { row: Row::about(&incident, now), incident, rows: 0 };
     of_logs.into_iter().map(|(id, known)| (id, said(known.incident))).collect()
 }
 
@@ -133,33 +128,14 @@ fn count(report: &mut Report, incident: &Incident) {
     *report.anomaly_categories.entry(category).or_default() += 1;
 }
 
-/// Times as they are written into rows. Lines that follow one another mostly have the same.
-struct Stamps<'a> {
-    context: &'a Context,
-    last: Option<(Timestamp, String)>,
-}
-
-impl Stamps<'_> {
-    /// RFC 3339 with the offset of the zone.
-    fn of(&mut self, time: Timestamp) -> String {
-        if let Some((_, text)) = self.last.as_ref().filter(|(last, _)| *last == time) {
-            return text.clone();
-        }
-        let zoned = jiff::Timestamp::from(time).to_zoned(self.context.zone.clone());
-        let text = zoned.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string();
-        self.last = Some((time, text.clone()));
-        text
-    }
-}
-
-fn row_of(draft: Draft, about: &Row, stamps: &mut Stamps<'_>) -> Row {
+fn row_of(draft: Draft, about: &Row, stamps: &mut Stamps) -> Row {
     let level = draft.level_word().to_owned();
     let record = match &draft.columns {
         Some(columns) => columns.iter().map(|name| Cow::Owned(name.clone())).zip(draft.cells).collect(),
         None => {
             let source = if draft.program.is_empty() { &draft.origin } else { &draft.program };
             let message = draft.cells.into_iter().next().unwrap_or_default();
-            plain_record([stamps.of(draft.time), level, message, source.to_string()])
+            Row::plain([stamps.of(draft.time), level, message, source.to_string()])
         }
     };
     Row {
@@ -169,43 +145,6 @@ fn row_of(draft: Draft, about: &Row, stamps: &mut Stamps<'_>) -> Row {
         template_id: draft.template.to_string(),
         ..about.clone()
     }
-}
-
-fn lineless_row(said: &Said, stamps: &mut Stamps<'_>) -> Row {
-    let incident = &said.incident;
-    let time = stamps.of(incident.last_seen);
-    Row {
-        record: plain_record([time, String::new(), String::new(), incident.program.to_string()]),
-        template_id: incident.template.map_or_else(String::new, |id| id.to_string()),
-        ..said.row.clone()
-    }
-}
-
-/// What is said of the incident, without the line.
-fn about(incident: &Incident, now: Timestamp) -> Row {
-    let steps = incident.remediation.join("; ");
-    Row {
-        record: Vec::new(),
-        line_number: None,
-        input: String::new(),
-        anomaly_reason: format!("{}: {}", incident.title, incident.reason.replace('\n', "; ")),
-        remediation_steps: if steps.is_empty() {
-            "Look at the line and at what was logged around it".to_owned()
-        } else {
-            steps
-        },
-        detection_timestamp: now,
-        confidence_score: incident.confidence,
-        severity: incident.severity,
-        category: incident.category,
-        template_id: String::new(),
-        detector: incident.judged_by.to_string(),
-        incident: incident.id.to_string(),
-    }
-}
-
-fn plain_record(cells: [String; 4]) -> Vec<(Cow<'static, str>, String)> {
-    PLAIN_COLUMNS.iter().map(|name| Cow::Borrowed(*name)).zip(cells).collect()
 }
 
 fn incidents(
@@ -221,49 +160,20 @@ fn incidents(
         key(other).cmp(&key(one)).then_with(|| one.incident.id.cmp(&other.incident.id))
     });
     said.into_iter()
-        .map(|Said { incident, rows, .. }| report::Incident {
-            id: incident.id.to_string(),
-            severity: incident.severity,
-            category: incident.category,
-            confidence: incident.confidence,
-            host: incident.host.to_string(),
-            program: incident.program.to_string(),
-            title: clean(&incident.title),
-            reason: clean(&incident.reason),
-            remediation: incident.remediation.clone(),
-            judged_by: incident.judged_by.to_string(),
-            not_judged: incident.not_judged.clone(),
-            template_id: incident.template.map(|id| id.to_string()),
-            template: clean(&incident.template_text),
-            count: incident.count.max(rows),
-            rows,
-            first_seen: incident.first_seen,
-            last_seen: incident.last_seen,
-            evidence: incident
-                .evidence
-                .iter()
-                .map(|line| {
-                    let key = (Arc::clone(&line.origin), line.offset);
-                    let around = nearby.get(&key);
-                    let lines = |lines: Option<&Vec<String>>| {
-                        lines.map_or_else(Vec::new, |lines| lines.iter().map(|line| clean(line)).collect())
-                    };
-                    Evidence {
-                        time: line.time,
-                        host: line.host.to_string(),
-                        program: line.program.to_string(),
-                        level: line.level.to_string(),
-                        input: line.origin.to_string(),
-                        line_number: around
-                            .map(|around| around.line_number)
-                            .or_else(|| numbers.get(&key).copied())
-                            .unwrap_or(0),
-                        line: clean(&line.line),
-                        before: lines(around.map(|around| &around.before)),
-                        after: lines(around.map(|around| &around.after)),
-                    }
-                })
-                .collect(),
+        .map(|Said { incident, rows, .. }| {
+            let evidence = incident.evidence.iter().map(|line| {
+                let key = (Arc::clone(&line.origin), line.offset);
+                let around = nearby.get(&key);
+                let lines = |lines: Option<&Vec<String>>| lines.into_iter().flatten().map(|line| clean(line)).collect();
+                let number = around.map(|around| around.line_number).or_else(|| numbers.get(&key).copied());
+                Evidence {
+                    line_number: number.unwrap_or(0),
+                    before: lines(around.map(|around| &around.before)),
+                    after: lines(around.map(|around| &around.after)),
+                    ..Evidence::of(line, &clean)
+                }
+            });
+            report::Incident { evidence: evidence.collect(), ..report::Incident::of(&incident, rows, &clean) }
         })
         .collect()
 }
@@ -324,49 +234,4 @@ fn templates(report: &mut Report, engine: &mut Engine, rows: &HashMap<TemplateId
             sparkline: sum.sparkline,
         })
         .collect();
-}
-
-/// Every step of the span, those without lines too: a gap is seen as one.
-fn timeline(series: &Series) -> Timeline {
-    let step = series.step();
-    let Some((from, _)) = series.covered() else { return Timeline::default() };
-    let mut buckets: Vec<Bucket> = Vec::new();
-    let mut next = from;
-    for (start, lines, anomalies) in series.steps() {
-        while next < start.as_seconds() {
-            buckets.push(Bucket { start: Timestamp::from_seconds(next), lines: 0, anomalies: 0 });
-            next = next.saturating_add_unsigned(step);
-        }
-        buckets.push(Bucket { start, lines, anomalies });
-        next = start.as_seconds().saturating_add_unsigned(step);
-    }
-    Timeline { bucket_seconds: step, buckets }
-}
-
-/// Day by day, or by weekday where there are many days.
-fn heat(hours: &Series, week: &Week, context: &Context) -> Heat {
-    let mut days: BTreeMap<jiff::civil::Date, (Vec<u64>, Vec<u64>)> = BTreeMap::new();
-    // Steps that have grown beyond an hour know no hours of the day.
-    if hours.step() > 3_600 {
-        return week.heat();
-    }
-    for (time, lines, anomalies) in hours.steps() {
-        let at = jiff::Timestamp::from(time).to_zoned(context.zone.clone());
-        let (line_row, anomaly_row) = days.entry(at.date()).or_insert_with(|| (vec![0; 24], vec![0; 24]));
-        let hour = usize::try_from(at.hour()).unwrap_or(0);
-        if let (Some(line_cell), Some(anomaly_cell)) = (line_row.get_mut(hour), anomaly_row.get_mut(hour)) {
-            *line_cell += lines;
-            *anomaly_cell += anomalies;
-        }
-    }
-    if days.len() > DAYS {
-        return week.heat();
-    }
-    let mut heat = Heat::default();
-    for (day, (lines, anomalies)) in days {
-        heat.rows.push(day.to_string());
-        heat.lines.push(lines);
-        heat.anomalies.push(anomalies);
-    }
-    heat
 }

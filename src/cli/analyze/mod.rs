@@ -52,7 +52,7 @@ pub fn run(analyze: &Analyze, quiet: bool) -> anyhow::Result<u8> {
         return Ok(exit::OK);
     }
     let mut options = Options::check(analyze)?;
-    let quiet = quiet || options.stdout_is_taken();
+    let quiet = quiet || options.paths.stdout_is_taken();
     let inputs = inputs::named(&analyze.inputs)?;
     let baseline = inputs::named(&analyze.baseline)?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -131,7 +131,7 @@ pub fn run(analyze: &Analyze, quiet: bool) -> anyhow::Result<u8> {
         let color =
             std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         output::show(&report::summary_table(&finished.report, color))?;
-        output::show(&options.written())?;
+        output::show(&options.paths.written())?;
     }
     for problem in &finished.report.problems {
         eprintln!("warning: {}", crate::model::inert::one_line(problem));

@@ -1,7 +1,5 @@
 //! What was typed behind `analyze`, checked before anything is read.
 
-use std::path::PathBuf;
-
 use anyhow::Context;
 
 use crate::cli::args::{Analyze, JudgeMode};
@@ -12,6 +10,8 @@ use crate::judge;
 use crate::model::{Period, Severity, Timestamp};
 use crate::parse::Format;
 
+use super::output::Paths;
+
 /// Checked options.
 pub struct Options {
     pub config: Config,
@@ -20,11 +20,7 @@ pub struct Options {
     pub judge: Option<judge::Mode>,
     pub fail_on: Option<Severity>,
     pub format: Option<std::sync::Arc<str>>,
-    pub csv: Option<PathBuf>,
-    pub json: Option<PathBuf>,
-    pub html: Option<PathBuf>,
-    pub sarif: Option<PathBuf>,
-    pub jsonl: Option<PathBuf>,
+    pub paths: Paths,
 }
 
 impl Options {
@@ -64,27 +60,14 @@ impl Options {
             }),
             fail_on: analyze.fail_on.map(Severity::from),
             format: format.map(|format| format.name().into()),
-            csv: analyze.csv.clone().or_else(|| in_folder("anomalies.csv")),
-            json: analyze.json.clone().or_else(|| in_folder("report.json")),
-            html: analyze.html.clone().or_else(|| in_folder("report.html")),
-            sarif: analyze.sarif.clone(),
-            jsonl: analyze.jsonl.clone(),
+            paths: Paths {
+                csv: analyze.csv.clone().or_else(|| in_folder("anomalies.csv")),
+                json: analyze.json.clone().or_else(|| in_folder("report.json")),
+                html: analyze.html.clone().or_else(|| in_folder("report.html")),
+                sarif: analyze.sarif.clone(),
+                jsonl: analyze.jsonl.clone(),
+            },
         })
-    }
-
-    /// Where the reports are, for a person.
-    pub fn written(&self) -> String {
-        let files = [&self.html, &self.csv, &self.json, &self.sarif, &self.jsonl];
-        let names: Vec<String> = files.into_iter().flatten().map(|path| path.display().to_string()).collect();
-        if names.is_empty() { String::new() } else { format!("written: {}\n", names.join(", ")) }
-    }
-
-    /// Some file is standard output.
-    pub fn stdout_is_taken(&self) -> bool {
-        [&self.csv, &self.json, &self.html, &self.sarif, &self.jsonl]
-            .into_iter()
-            .flatten()
-            .any(|path| path.as_os_str() == "-")
     }
 }
 

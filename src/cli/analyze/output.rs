@@ -13,7 +13,6 @@ use crate::report::{self, CsvRows, Report, Row};
 use crate::store::{Reader, Store};
 
 use super::engine::Engine;
-use super::options::Options;
 
 /// A file under way, or standard output.
 struct Target {
@@ -63,9 +62,36 @@ fn cannot(path: &Path) -> String {
     format!("cannot write {}", path.display())
 }
 
+/// Where reports go; `-` is standard output.
+#[derive(Clone, Debug, Default)]
+pub struct Paths {
+    pub csv: Option<PathBuf>,
+    pub json: Option<PathBuf>,
+    pub html: Option<PathBuf>,
+    pub sarif: Option<PathBuf>,
+    pub jsonl: Option<PathBuf>,
+}
+
+impl Paths {
+    fn all(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.html, &self.csv, &self.json, &self.sarif, &self.jsonl].into_iter().flatten()
+    }
+
+    /// Where the reports are, for a person.
+    pub fn written(&self) -> String {
+        let names: Vec<String> = self.all().map(|path| path.display().to_string()).collect();
+        if names.is_empty() { String::new() } else { format!("written: {}\n", names.join(", ")) }
+    }
+
+    /// Some file is standard output.
+    pub fn stdout_is_taken(&self) -> bool {
+        self.all().any(|path| path.as_os_str() == "-")
+    }
+}
+
 /// All files of a run. Rows go out one by one; the report at the end.
 pub struct Files<'a> {
-    options: &'a Options,
+    paths: &'a Paths,
     csv: Option<CsvRows<Target>>,
     jsonl: Option<Target>,
 }
@@ -73,13 +99,13 @@ pub struct Files<'a> {
 impl<'a> Files<'a> {
     /// # Errors
     /// When a file cannot be opened.
-    pub fn open(options: &'a Options, columns: &[String]) -> anyhow::Result<Files<'a>> {
-        let csv = match &options.csv {
+    pub fn open(paths: &'a Paths, columns: &[String]) -> anyhow::Result<Files<'a>> {
+        let csv = match &paths.csv {
             Some(path) => Some(CsvRows::new(Target::open(path)?, columns).with_context(|| cannot(path))?),
             None => None,
         };
-        let jsonl = options.jsonl.as_deref().map(Target::open).transpose()?;
-        Ok(Files { options, csv, jsonl })
+        let jsonl = paths.jsonl.as_deref().map(Target::open).transpose()?;
+        Ok(Files { paths, csv, jsonl })
     }
 
     /// # Errors
@@ -105,9 +131,9 @@ impl<'a> Files<'a> {
         }
         type Writer = fn(&Report, &mut dyn Write) -> io::Result<()>;
         let writers: [(&Option<PathBuf>, Writer); 3] = [
-            (&self.options.json, |report, out| report::json(report, out)),
-            (&self.options.html, |report, out| report::html(report, out)),
-            (&self.options.sarif, |report, out| report::sarif(report, out)),
+            (&self.paths.json, |report, out| report::json(report, out)),
+            (&self.paths.html, |report, out| report::html(report, out)),
+            (&self.paths.sarif, |report, out| report::sarif(report, out)),
         ];
         for (path, write) in writers {
             if let Some(path) = path {
