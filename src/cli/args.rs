@@ -43,6 +43,11 @@ pub enum Command {
     CheckConfig(CheckConfig),
     /// Show how one line is parsed, masked, matched, judged and what would leave the host
     Explain(Explain),
+    /// Show exactly what of some lines may leave this host
+    ///
+    /// Each line as a model would see it, or with --to people as an alert would show it. What was found, and what becomes
+    /// of it with this config, is said on standard error.
+    Redact(Redact),
     /// Measure detection on labelled logs: precision, recall, F1
     ///
     /// Reads the inputs one after the other as if they came in live, on the time of their lines. A line counts as flagged
@@ -254,6 +259,33 @@ pub struct Explain {
 
     #[command(flatten)]
     pub place: Place,
+}
+
+#[derive(Args, Debug)]
+pub struct Redact {
+    /// A file, packed or not, a directory or a pattern; standard input when left out or `-`
+    #[arg(value_name = "FILE")]
+    pub file: Option<String>,
+
+    /// Say for each line that something is hidden of what, where and why, instead of printing the lines
+    #[arg(long)]
+    pub explain: bool,
+
+    /// Whose eyes it is for
+    #[arg(long, value_name = "WHOM", value_enum, default_value = "model")]
+    pub to: Audience,
+
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Who would read it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Audience {
+    /// Neither secrets nor personal data
+    Model,
+    /// No secrets
+    People,
 }
 
 #[derive(Args, Debug)]

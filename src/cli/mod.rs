@@ -14,6 +14,7 @@ mod assignments;
 mod templates;
 mod check_config;
 mod explain;
+mod redact;
 mod eval;
 mod backtest;
 mod compare;
@@ -74,6 +75,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Templates(templates) => templates::run(&templates),
         Command::CheckConfig(check) => check_config::run(&check),
         Command::Explain(explain) => explain::run(&explain),
+        Command::Redact(redact) => redact::run(&redact),
         Command::Eval(eval) => eval::run(&eval),
         Command::Backtest(backtest) => backtest::run(&backtest),
         Command::Compare(compare) => compare::run(&compare),

@@ -69,18 +69,20 @@ pub struct Sample {
 impl Message {
     /// Redacts every text of `alert`. `zone` is the one people here read times in.
     pub fn new(alert: &Alert, redactor: &Redactor, redact: Redact, zone: TimeZone) -> Message {
-        let clean = |text: &str| match redact {
-            Redact::Secrets => redactor.for_people(text),
-            Redact::All => redactor.for_people_all(text),
-        };
         let incident = &alert.incident;
+        // What was made of a line, as its template, may hold its secret without the words that give it away.
+        let known = redactor.learn(incident.evidence.iter().map(|evidence| evidence.line.as_str()));
+        let clean = |text: &str| match redact {
+            Redact::Secrets => redactor.lines_knowing(known.clone()).for_people(text),
+            Redact::All => redactor.lines_knowing(known.clone()).for_people_all(text),
+        };
         let (judge, judge_name) = match &incident.judged_by {
             JudgedBy::Rule(name) => (Judge::Rule, name),
             JudgedBy::Detector(name) => (Judge::Detector, name),
             JudgedBy::Model(name) => (Judge::Model, name),
         };
         // A private key may stretch over several lines of evidence.
-        let mut lines = redactor.lines();
+        let mut lines = redactor.lines_knowing(known.clone());
         let mut next_line = |text: &str| match redact {
             Redact::Secrets => lines.for_people(text),
             Redact::All => lines.for_people_all(text),

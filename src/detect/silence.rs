@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::gaps::Gaps;
 use super::wording;
 use super::{Beat, Detector, Horizon, MeterId, Of, Seen, View, Want};
-use crate::model::{Category, Finding, JudgedBy, KindId, Level, Period, Phase, Severity, TemplateId, Timestamp, clip};
+use crate::model::{
+    Category, Finding, JudgedBy, KindId, Level, Period, Phase, Severity, TemplateId, Timestamp, clip, clip_words,
+};
 
 pub const NAME: &str = "silence";
 
@@ -345,7 +347,7 @@ impl Detector for Silence {
             unit: seen.unit.map(Arc::from),
             level: seen.kind.level,
             template: Some(seen.kind.template),
-            text: clip(seen.template_text, TEXT_BYTES).into(),
+            text: clip_words(seen.template_text, TEXT_BYTES).into(),
         });
     }
 

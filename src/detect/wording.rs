@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Seen;
 use super::repeat::Report;
-use crate::model::{Category, Finding, JudgedBy, Phase, Severity, clip};
+use crate::model::{Category, Finding, JudgedBy, Phase, Severity, clip, clip_words};
 
 /// What a detector says; the line says the rest.
 pub struct Claim {
@@ -36,7 +36,7 @@ pub fn finding(seen: &Seen<'_>, report: Report, claim: Claim) -> Finding {
         level: seen.kind.level,
         kind: Some(seen.kind_id),
         template: Some(seen.kind.template),
-        template_text: clip(seen.template_text, TEMPLATE_BYTES).to_owned(),
+        template_text: clip_words(seen.template_text, TEMPLATE_BYTES).to_owned(),
         group: claim.group,
         count: report.count,
         first_seen: report.first,
@@ -54,9 +54,13 @@ pub fn once(seen: &Seen<'_>) -> Report {
 /// Longest template text kept in a finding.
 const TEMPLATE_BYTES: usize = 2_000;
 
-/// Log text for the middle of a sentence: one line, no control characters, at most `max_bytes`.
+/// Log text for the middle of a sentence: one line, no control characters, at most `max_bytes`, cut between words.
 pub fn inline(text: &str, max_bytes: usize) -> String {
-    let short = clip(text, max_bytes);
+    shown(text, clip_words(text, max_bytes))
+}
+
+/// `short` is the beginning of `text`.
+fn shown(text: &str, short: &str) -> String {
     let mut clean: String =
         short.chars().map(|character| if is_unprintable(character) { ' ' } else { character }).collect();
     if short.len() < text.len() {
@@ -67,7 +71,7 @@ pub fn inline(text: &str, max_bytes: usize) -> String {
 
 /// A program's name for a title; `one program` when there is none.
 pub fn program(name: &str) -> String {
-    if name.trim().is_empty() { "an unnamed program".to_owned() } else { inline(name, 48) }
+    if name.trim().is_empty() { "an unnamed program".to_owned() } else { shown(name, clip(name, 48)) }
 }
 
 /// Control characters, and format characters that reorder or hide text (bidi, zero width, tags).
@@ -92,7 +96,8 @@ mod tests {
         check("plain", 10, "plain");
         check("two\nlines\u{1b}[31m", 40, "two lines [31m");
         check("\u{202e}evil\u{200b}", 40, " evil ");
-        check("äöü", 3, "ä…");
+        check("äö ü", 6, "äö …");
+        check("key is 0123456789", 12, "key is …");
         assert_eq!(program(" "), "an unnamed program");
     }
 }

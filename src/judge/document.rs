@@ -7,8 +7,8 @@ use super::canary::Canary;
 use super::clean::visible;
 use super::config::{Config, Mode, Samples};
 use super::{prompt, sample};
-use crate::model::{Evidence, Question, Timestamp, clip};
-use crate::redact::{ForModel, Redactor, Restore};
+use crate::model::{Evidence, Question, Timestamp, clip_words};
+use crate::redact::{Batch, ForModel, Redactor, Restore};
 
 /// Most questions of one request.
 pub const MAX_ITEMS: usize = 40;
@@ -95,9 +95,14 @@ fn try_build(
     let mut expected = Expected { nonce: nonce(random), ids: Vec::new(), good: 0, bad: 0 };
     let mut items = Vec::new();
     let mut tokens = overhead;
+    let mut batch = redactor.batch();
+    for question in questions {
+        // Short host names inside a text are known by nothing else.
+        batch.host(&question.host);
+    }
     for question in questions {
         let id = ids.next(random);
-        let item = item(config, question, id);
+        let item = item(config, question, id, redactor, &mut batch);
         let cost = estimate_tokens(item.to_string().len());
         if !items.is_empty() && tokens.saturating_add(cost) > max_input_tokens {
             break;
@@ -115,11 +120,6 @@ fn try_build(
         items.insert(below(random(), items.len() + 1), item);
     }
     let document = json!({ "host": "h1", "nonce": expected.nonce, "items": items });
-    let mut batch = redactor.batch();
-    for question in questions {
-        // Short host names inside a text are known by nothing else.
-        batch.host(&question.host);
-    }
     let (user, restore) = batch.document(&document);
     if !same_frame(&document, user.as_str()) {
         return None;
@@ -133,7 +133,10 @@ fn estimate_tokens(bytes: usize) -> u32 {
     u32::try_from(bytes.div_ceil(3)).unwrap_or(u32::MAX)
 }
 
-fn item(config: &Config, question: &Question, id: u64) -> Value {
+fn item(config: &Config, question: &Question, id: u64, redactor: &Redactor, batch: &mut Batch<'_>) -> Value {
+    // Redacted here by what its own lines give away; the whole document is once more.
+    let known = redactor.learn(question.samples.iter().map(|evidence| evidence.line.as_str()));
+    let mut clipped = |text: &str, max_bytes| batch.text_knowing(&clipped(text, max_bytes), &known);
     let program = clipped(&question.kind.program, MAX_PROGRAM_BYTES);
     let level = question.kind.level.as_str();
     if config.mode == Mode::Lines {
@@ -148,7 +151,7 @@ fn item(config: &Config, question: &Question, id: u64) -> Value {
         });
     }
     let example = question.samples.iter().find_map(|evidence| example(config.samples, &question.template, evidence));
-    let examples: Vec<String> = example.into_iter().collect();
+    let examples: Vec<String> = example.map(|example| clipped(&example, MAX_SAMPLE_BYTES)).into_iter().collect();
     json!({
         "id": id,
         "program": program,
@@ -164,10 +167,8 @@ fn item(config: &Config, question: &Question, id: u64) -> Value {
 /// One sample as it may leave; none when it would say no more than the template.
 fn example(samples: Samples, template: &str, evidence: &Evidence) -> Option<String> {
     match samples {
-        Samples::Masked => sample::masked(template, &evidence.line)
-            .filter(|sample| sample != template)
-            .map(|sample| clipped(&sample, MAX_SAMPLE_BYTES)),
-        Samples::Redacted => Some(clipped(&evidence.line, MAX_SAMPLE_BYTES)),
+        Samples::Masked => sample::masked(template, &evidence.line).filter(|sample| sample != template),
+        Samples::Redacted => Some(evidence.line.clone()),
     }
 }
 
@@ -201,10 +202,10 @@ fn same_frame(built: &Value, sent: &str) -> bool {
     sent.get("nonce") == built.get("nonce") && ids(&sent).is_some() && ids(&sent) == ids(built)
 }
 
-/// Cut and without characters that hide or reorder text; the redactor sees to the rest.
+/// Cut between words, so that redaction sees no half of a key, and without characters that hide or reorder text.
 fn clipped(text: &str, max_bytes: usize) -> String {
-    let text = visible(clip(text, max_bytes * 2));
-    let short = clip(&text, max_bytes);
+    let text = visible(clip_words(text, max_bytes * 2));
+    let short = clip_words(&text, max_bytes);
     if short.len() < text.len() { format!("{short}…") } else { short.to_owned() }
 }
 

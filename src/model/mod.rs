@@ -30,7 +30,7 @@ pub use level::Level;
 pub use losses::SourceCounts;
 pub use one_or_many::OneOrMany;
 pub use position::{FilePlace, JournalPlace, Place, Position, StreamKey};
-pub use record::{Evidence, Header, Notes, clip};
+pub use record::{Evidence, Header, Notes, clip, clip_words};
 pub use secret_ref::SecretRef;
 pub use severity::{Category, Severity};
 pub use template::{Fingerprint, Kind, KindId, KindRow, TemplateId, TemplateRow};

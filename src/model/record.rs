@@ -62,13 +62,50 @@ impl Evidence {
     /// Longest text kept of one line.
     pub const MAX_BYTES: usize = 2_000;
 
-    /// Cuts at a character boundary.
+    /// Cuts between words, see [`clip_words`].
     pub fn clip(text: &str) -> String {
-        clip(text, Evidence::MAX_BYTES).to_owned()
+        clip_words(text, Evidence::MAX_BYTES).to_owned()
     }
 }
 
 /// The longest prefix of `text` of at most `max_bytes` bytes that ends on a character boundary.
 pub fn clip(text: &str, max_bytes: usize) -> &str {
     &text[..text.floor_char_boundary(max_bytes)]
+}
+
+/// As [`clip`], and no word is cut in two: half a key is not known for one by redaction, and would leave the host. A word
+/// here is what keys are written with, so that JSON and URLs have many; only one longer than 1 KiB is cut.
+pub fn clip_words(text: &str, max_bytes: usize) -> &str {
+    const LONGEST_WORD: usize = 1_024;
+    let short = clip(text, max_bytes);
+    let inside = |character: char| character.is_alphanumeric() || "_-./+=%:@~$!#*".contains(character);
+    if !text.get(short.len()..).is_some_and(|rest| rest.starts_with(inside)) {
+        return short;
+    }
+    let whole = short.trim_end_matches(inside);
+    if short.len() - whole.len() > LONGEST_WORD { short } else { whole }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, max_bytes: usize, expected: &str) {
+        assert_eq!(clip_words(text, max_bytes), expected);
+    }
+
+    #[test]
+    fn words_stay_whole() {
+        check("one two", 10, "one two");
+        check("one two", 7, "one two");
+        check("one two", 6, "one ");
+        check("one two", 3, "one");
+        check("key sk_live_abc", 12, "key ");
+        check("{\"key\":\"abc\"}", 10, "{\"key\":\"");
+        check("at https://app:hunter2@db", 18, "at ");
+        check("äö ü", 3, "");
+        let long = "x".repeat(3_000);
+        assert_eq!(clip_words(&long, 2_000).len(), 2_000);
+    }
 }

@@ -13,7 +13,7 @@ use super::condition;
 use super::keyblock::KeyBlock;
 use super::rule::Class;
 use super::scan::Span;
-use super::{ForModel, Redactor};
+use super::{ForModel, Known, Redactor};
 
 /// Pseudonyms of one request: `<IP_3:private>`, `<USER_1>`, `<HOST_2:internal>`, `<MAIL_1>` ...
 pub struct Batch<'a> {
@@ -68,10 +68,27 @@ impl<'a> Batch<'a> {
 
     /// Redacts one text.
     pub fn text(&mut self, text: &str) -> String {
+        self.text_knowing(text, &Known::default())
+    }
+
+    /// As [`Batch::text`], and these secrets go too, wherever they stand.
+    pub fn text_knowing(&mut self, text: &str, secrets: &Known) -> String {
         let text = clean(text, Reader::Model);
         let text = self.numbers.disown_foreign(&text);
         let (redactor, numbers) = (self.redactor, &mut self.numbers);
-        redactor.replace(&text, true, &mut self.block, &self.known, |span, value| numbers.word(redactor, span, value))
+        let known: Vec<(Class, String)> = self.known.iter().chain(&secrets.0).cloned().collect();
+        redactor.replace(&text, true, &mut self.block, &known, |span, value| numbers.word(redactor, span, value))
+    }
+
+    /// How many values have a pseudonym by now.
+    pub fn values(&self) -> usize {
+        self.numbers.numbers.len()
+    }
+
+    /// Begins anew with numbers, for a text without end. A private key that is open stays open.
+    pub fn forget(&mut self) {
+        self.numbers = Numbers::default();
+        self.known.clear();
     }
 
     /// Redacts every string of `value`, names of members too (again, if `text` did before: it changes nothing), and

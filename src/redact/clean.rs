@@ -54,12 +54,16 @@ pub(super) fn clean(text: &str, reader: Reader) -> Cow<'_, str> {
 fn escape_length(after: &str) -> usize {
     let mut characters = after.char_indices().take(MAX_ESCAPE_CHARS);
     match characters.next() {
-        // CSI: parameters, then one final byte @..~
+        // CSI: parameters, then one final byte. Without a number only what clears and resets: the final byte of anything
+        // else may be the first letter of a word, and without it no rule would know `password=`.
         Some((_, '[')) => {
+            let mut number = false;
             for (at, character) in characters {
                 match character {
-                    '@'..='~' => return at + 1,
-                    ' '..='?' => {}
+                    '0'..='9' => number = true,
+                    ':'..='?' => {}
+                    'm' | 'K' | 'J' | 'H' => return at + 1,
+                    '@'..='~' if number => return at + 1,
                     _ => return 0,
                 }
             }
@@ -115,6 +119,7 @@ mod tests {
         check("one\ntwo\tthree", "one two three", "one\ntwo\tthree");
         check("\u{1b}[1;31mred\u{1b}[0m", "red", "red");
         check("\u{1b}]8;;http://x\u{7}link\u{1b}]8;;\u{1b}\\", "link", "link");
+        check("\u{1b}[ password=x \u{1b}[token=y", "[ password=x [token=y", "␛[ password=x ␛[token=y");
         check("\u{1b}]0;never closed", "]0;never closed", "␛]0;never closed");
         check("bell\u{7} del\u{7f} c1\u{9b}", "bell del c1", "bell␇ del␡ c1\u{fffd}");
         check("\u{1b}", "", "␛");

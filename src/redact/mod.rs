@@ -23,7 +23,7 @@ mod tests;
 pub use batch::{Batch, Restore};
 pub use config::{Config, CustomPattern, HideFrom, Pattern, PatternName};
 pub use injection::injection_like;
-pub use redactor::{Explained, Found, Lines, Redactor};
+pub use redactor::{Explained, Found, Known, Lines, Redactor};
 pub use rule::Class;
 pub use secret::Secret;
 

@@ -26,7 +26,13 @@ pub struct Redactor {
 pub struct Lines<'a> {
     redactor: &'a Redactor,
     block: KeyBlock,
+    known: Known,
 }
+
+/// Secrets of some texts, to be hidden in what was made of them: a template has lost the words around a secret by which
+/// a rule would know it. Never leaves the process, hence neither `Debug` nor `Serialize`.
+#[derive(Clone, Default)]
+pub struct Known(pub(super) Vec<(Class, String)>);
 
 /// What would go from a text before a model sees it, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -66,7 +72,27 @@ impl Redactor {
 
     /// For texts that follow one another: the lines of a file, the evidence of an incident.
     pub fn lines(&self) -> Lines<'_> {
-        Lines { redactor: self, block: KeyBlock::default() }
+        self.lines_knowing(Known::default())
+    }
+
+    /// As [`Redactor::lines`], and these secrets go too, wherever they stand.
+    pub fn lines_knowing(&self, known: Known) -> Lines<'_> {
+        Lines { redactor: self, block: KeyBlock::default(), known }
+    }
+
+    /// The secrets of some texts that follow one another, and the longer parts of each.
+    pub fn learn<'t>(&self, texts: impl IntoIterator<Item = &'t str>) -> Known {
+        let mut known = Known::default();
+        let mut block = KeyBlock::default();
+        for text in texts {
+            let text = clean(text, Reader::Model);
+            for span in self.scan(&text, false, &mut block, &[]).unwrap_or_default() {
+                if let Some(value) = text.get(span.range) {
+                    known.add(span.class, value);
+                }
+            }
+        }
+        known
     }
 
     /// One request to a model.
@@ -110,7 +136,7 @@ impl Redactor {
         out.push_str(rest);
         // A second look: a secret that a replacement uncovered must not stand.
         let secret = spans.iter().any(|span| span.class.hidden_from_people());
-        if secret && self.scan(&out, false, &mut KeyBlock::default(), &[]).map_or(true, |left| !left.is_empty()) {
+        if secret && self.scan(&out, false, &mut KeyBlock::default(), known).map_or(true, |left| !left.is_empty()) {
             return WHOLE.to_owned();
         }
         out
@@ -136,11 +162,31 @@ impl Redactor {
     }
 }
 
+impl Known {
+    /// More are not remembered of one alert or question.
+    const MOST: usize = 64;
+    const LEAST_CHARS: usize = 6;
+    /// A part without digits and capitals may be a word of any text.
+    const LEAST_PLAIN_CHARS: usize = 10;
+
+    fn add(&mut self, class: Class, value: &str) {
+        let parts = value.split(|character: char| !character.is_alphanumeric());
+        for part in [value].into_iter().chain(parts) {
+            let telling = part.bytes().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
+            let least = if telling { Known::LEAST_CHARS } else { Known::LEAST_PLAIN_CHARS };
+            let fits = part.chars().count() >= least && self.0.len() < Known::MOST;
+            if fits && !self.0.iter().any(|(_, known)| known == part) {
+                self.0.push((class, part.to_owned()));
+            }
+        }
+    }
+}
+
 impl Lines<'_> {
     /// As [`Redactor::for_people`], for the next line.
     pub fn for_people(&mut self, text: &str) -> ForPeople {
         let redactor = self.redactor;
-        ForPeople(redactor.replace(&clean(text, Reader::People), false, &mut self.block, &[], |span, _| {
+        ForPeople(redactor.replace(&clean(text, Reader::People), false, &mut self.block, &self.known.0, |span, _| {
             format!("<REDACTED:{}>", redactor.rule_name(span.rule))
         }))
     }
@@ -148,13 +194,19 @@ impl Lines<'_> {
     /// As [`Redactor::for_people_all`], for the next line.
     pub fn for_people_all(&mut self, text: &str) -> ForPeople {
         let redactor = self.redactor;
-        ForPeople(redactor.replace(&clean(text, Reader::People), true, &mut self.block, &[], |span, value| {
-            if span.class.hidden_from_people() {
-                format!("<REDACTED:{}>", redactor.rule_name(span.rule))
-            } else {
-                format!("<{}_{}>", span.class.label(), redactor.tag(span.class, value))
-            }
-        }))
+        ForPeople(redactor.replace(
+            &clean(text, Reader::People),
+            true,
+            &mut self.block,
+            &self.known.0,
+            |span, value| {
+                if span.class.hidden_from_people() {
+                    format!("<REDACTED:{}>", redactor.rule_name(span.rule))
+                } else {
+                    format!("<{}_{}>", span.class.label(), redactor.tag(span.class, value))
+                }
+            },
+        ))
     }
 
     /// As [`Redactor::explain`], for the next line.

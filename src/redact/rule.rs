@@ -87,6 +87,23 @@ impl Class {
         }
     }
 
+    /// What a person calls it.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Class::Secret => "secret",
+            Class::Card => "card number",
+            Class::Opaque => "random or marked value",
+            Class::Mail => "mail address",
+            Class::Phone => "phone number",
+            Class::Iban => "bank account",
+            Class::SocialSecurity => "social security number",
+            Class::Ip => "network address",
+            Class::Mac => "hardware address",
+            Class::Host => "host name",
+            Class::User => "user name",
+        }
+    }
+
     /// The word in the placeholder.
     pub fn label(self) -> &'static str {
         match self {

@@ -89,7 +89,7 @@ pub(super) const RULES: &[Rule] = &[
     token("onepassword", &["ops_eyj", "a3-"], r"\b(ops_eyJ[A-Za-z0-9+/_=-]{60,}|A3-[A-Z0-9]{6}-[A-Z0-9-]{27,})"),
     token("vault", &["hvs.", "hvb.", "hvr."], r"\b(hv[sbr]\.[\w-]{20,})"),
     token("vault-legacy", &["vault", "client_token"], r#"(?i:vault|x-vault-token|client_token)[^\n]{0,40}?\b(s\.[A-Za-z0-9]{24})\b"#),
-    token("age-key", &["age-secret-key-1"], r"(?i)\b(AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{20,})"),
+    token("age-key", &["age-secret-key-1"], r"(?i)\b(AGE-SECRET-KEY-[A-Z0-9-]{20,})"),
     // ---- talk and mail
     token("slack-token", &["xoxa", "xoxb", "xoxc", "xoxd", "xoxe", "xoxo", "xoxp", "xoxr", "xoxs", "xapp-"],
         r"(?i)\b(xox[a-eoprs](?:\.xox[a-z])?-[\w%.-]{10,}|xapp-\d-[\w-]{10,})"),
@@ -137,7 +137,7 @@ pub(super) const RULES: &[Rule] = &[
     // ---- keys and signed things
     token("jwt", &["eyj"], r"\b(ey[JI][\w+/=-]{10,}\.(?:ey[\w+/=-]{6,}|[\w+/=-]{0,})\.[\w+/=.-]{6,})"),
     token("jwt-part", &["eyjhbgci", "eyj0exai", "eyjrawq"], r"\b(eyJ(?:hbGci|0eXAi|raWQi)[\w+/=.-]{16,})"),
-    rule("key-body", Secret, &[], r"(?m)^\s{0,40}([A-Za-z0-9+/]{60,76}={0,2})\s{0,40}$", Condition::Random),
+    rule("key-body", Secret, &[], r"(?m)^\s{0,40}(?:[A-Z]{3,9}:?\s{1,4})?([A-Za-z0-9+/]{16,76}={0,2})\s{0,40}$", Condition::Random),
     token("password-hash", &["$1$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$7$", "$y$", "$gy$", "$argon2", "$scrypt$", "$pbkdf2", "$apr1$"],
         r"(\$(?:1|2[aby]|5|6|7|y|gy|apr1|argon2(?:id|i|d)|scrypt|pbkdf2[\w-]*)\$[A-Za-z0-9./+=,$*-]{20,})"),
     token("ldap-hash", &["{ssha", "{sha", "{smd5}", "{crypt}"], r"(?i)(\{(?:S?SHA(?:256|512)?|SMD5|CRYPT)\}[A-Za-z0-9./+=$-]{13,})"),

@@ -108,9 +108,7 @@ impl Scanner {
                 });
             });
         }
-        if personal {
-            self.repeat_names(text, &mut spans, known);
-        }
+        self.repeat_names(text, personal, &mut spans, known);
         Ok(spans)
     }
 
@@ -177,10 +175,11 @@ impl Scanner {
         }
     }
 
-    /// Hides names found in this text, and known ones, wherever else they stand as a word in it.
-    fn repeat_names(&self, text: &str, spans: &mut Vec<Span>, known: &[(Class, String)]) {
+    /// Hides names found in this text, and known ones, wherever else they stand as a word in it, and known secrets wherever
+    /// they stand.
+    fn repeat_names(&self, text: &str, personal: bool, spans: &mut Vec<Span>, known: &[(Class, String)]) {
         let mut names: Vec<(Class, usize, String)> = Vec::new();
-        for span in spans.iter().filter(|span| span.class == Class::User) {
+        for span in spans.iter().filter(|span| personal && span.class == Class::User) {
             if let Some(name) = text.get(span.range.clone()).filter(|name| name.len() >= 3)
                 && names.len() < MAX_NAMES
                 && !names.iter().any(|(.., known)| known == name)
@@ -188,7 +187,8 @@ impl Scanner {
                 names.push((span.class, span.rule, name.to_owned()));
             }
         }
-        names.extend(known.iter().map(|(class, name)| (*class, KNOWN, name.clone())));
+        let wanted = known.iter().filter(|(class, _)| personal || class.hidden_from_people());
+        names.extend(wanted.map(|(class, name)| (*class, KNOWN, name.clone())));
         for (class, rule, name) in names {
             if !text.contains(&name) {
                 continue;
@@ -198,7 +198,8 @@ impl Scanner {
                     let word = |character: char| character.is_alphanumeric() || character == '_';
                     let before = part.get(..at).and_then(|before| before.chars().next_back());
                     let after = part.get(at + name.len()..).and_then(|after| after.chars().next());
-                    if !before.is_some_and(word) && !after.is_some_and(word) {
+                    let is_word = !before.is_some_and(word) && !after.is_some_and(word);
+                    if is_word || class.hidden_from_people() {
                         found.push(Span { range: at + start..at + start + name.len(), class, rule });
                     }
                 }

@@ -24,7 +24,7 @@ const USER: &str = "wren@example.com";
 const PASSWORD: &str = "s3cret-p4ssword";
 
 /// An alert to `notifier` whose log text is `line`.
-fn alert(notifier: &str, line: &str) -> Alert {
+pub fn alert(notifier: &str, line: &str) -> Alert {
     let time = Timestamp::from_seconds(1_763_806_800);
     let evidence = Evidence {
         time,
@@ -70,7 +70,7 @@ fn alert(notifier: &str, line: &str) -> Alert {
 }
 
 /// Builds from TOML; `env` resolves `*_env`.
-fn build(toml: &str, env: &[(&str, &str)]) -> Deliverers {
+pub fn build(toml: &str, env: &[(&str, &str)]) -> Deliverers {
     let config: Config = toml::from_str(toml).expect("a config that parses");
     let secrets = |place: &SecretRef| match place {
         SecretRef::Env(name) => {

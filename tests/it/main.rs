@@ -15,6 +15,7 @@ mod losses;
 mod inlets;
 mod templates;
 mod deliver;
+mod secrets;
 mod eval;
 mod llm;
 mod gemini;

@@ -14,7 +14,9 @@ use crate::detect::recent::Recent;
 use crate::detect::repeat::{Repeat, Report, apart};
 use crate::detect::wording;
 use crate::detect::{Detector, Seen, View, Want};
-use crate::model::{Category, Evidence, Finding, JudgedBy, Level, Period, Phase, Severity, Timestamp, clip};
+use crate::model::{
+    Category, Evidence, Finding, JudgedBy, Level, Period, Phase, Severity, Timestamp, clip, clip_words,
+};
 
 pub const NAME: &str = "sessions";
 
@@ -276,7 +278,8 @@ impl Detector for Sessions {
         }
         self.latest = self.latest.max(seen.time);
         let key = key_of(word, number);
-        let new = || Step::new(seen.kind_id, seen.kind.level, &seen.kind.program, clip(seen.template_text, TEXT_BYTES));
+        let new =
+            || Step::new(seen.kind_id, seen.kind.level, &seen.kind.program, clip_words(seen.template_text, TEXT_BYTES));
         let Some(step) = sort.shape.step(seen.kind_id, new) else { return false };
         match self.sessions.get_mut(&key) {
             Some(session) => {
@@ -478,7 +481,7 @@ impl Session {
         self.last_step = step;
         self.last_level = seen.kind.level;
         self.last_line.clear();
-        self.last_line.push_str(clip(seen.message, LINE_BYTES));
+        self.last_line.push_str(clip_words(seen.message, LINE_BYTES));
         self.live |= seen.phase == Phase::Live;
         if self.spots.len() >= SPOTS {
             self.spots.remove(1);

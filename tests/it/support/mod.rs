@@ -7,4 +7,5 @@ pub mod serve;
 pub mod smtp;
 pub mod gemini;
 pub mod openai;
+pub mod planted;
 pub mod writers;
