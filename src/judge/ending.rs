@@ -57,6 +57,10 @@ impl Judge {
         self.counts.malformed += belief.malformed;
         for (id, kind) in flight.expected.ids.iter().zip(&flight.kinds) {
             match belief.verdicts.remove(id) {
+                Some(item) if item.verdict == Verdict::Normal && self.talks(*kind) => {
+                    let reason = "the text talks to its judge, so it is not believed to be normal";
+                    self.undecide(*kind, reason, "not-believed", false, now, answer);
+                }
                 Some(item) => {
                     let row = row(*kind, item, &flight.restore, &completion.model, now);
                     self.close(*kind, row, answer);

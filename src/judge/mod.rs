@@ -19,6 +19,7 @@ mod budget;
 mod pause;
 mod outcome;
 mod finding;
+mod apart;
 mod state;
 mod ending;
 #[cfg(test)]

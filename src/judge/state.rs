@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::apart::Alone;
 use super::belief::Expected;
 use super::budget::{Budget, next_day};
 use super::clean::{self, visible};
@@ -44,6 +45,7 @@ pub struct Judge {
     /// Learned kinds have used up their half of the day; they wait until then.
     pub(super) low_until: Option<Timestamp>,
     pub(super) counts: Counts,
+    pub(super) alone: Alone,
     /// Troubles said and not over yet: each is said once.
     pub(super) told: Vec<TroubleKind>,
     /// Troubles nobody has taken yet.
@@ -62,6 +64,8 @@ pub(super) struct Group {
 pub(super) enum Cause {
     /// Not split off: the first try.
     Fresh,
+    /// The first try too, kept away from others for what it says.
+    Apart,
     /// Too large or too hard for the backend.
     Size,
     /// The provider refuses something in it.
@@ -107,6 +111,7 @@ impl Judge {
             pauses: Pauses::default(),
             low_until: None,
             counts: Counts::default(),
+            alone: Alone::default(),
             told: Vec::new(),
             troubles: Vec::new(),
         }
@@ -263,6 +268,7 @@ impl Judge {
             return None;
         }
         let group = self.next_group(now)?;
+        let group = self.apart(group, now);
         let questions: Vec<&Question> = group.kinds.iter().filter_map(|kind| self.queue.get(*kind)).collect();
         let kinds: Vec<KindId> = questions.iter().map(|question| question.id).collect();
         let document = match document::build(&self.config, self.room.max_input_tokens, &questions, random, redactor) {

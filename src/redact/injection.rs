@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::clean::{Reader, clean};
+use super::{disguise, fold};
 
 /// More of a text is not looked at: samples that are sent are far shorter.
 const MAX_BYTES: usize = 16 << 10;
@@ -103,6 +103,14 @@ const PHRASES: &[(&str, &str)] = &[
         r"\bif you are an? (?:ai|llm|language model|assistant|bot|model)\b|\b(?:ai|llm|language) (?:model|assistant|agent)s? (?:must|should|reading|processing|analyzing|reviewing)\b",
     ),
     (
+        "answer-with",
+        r"\b(?:respond|reply|answer) with (?:\w+ ){0,3}(?:severity|verdicts?|confidence)\b|\b(?:items?|entries|ids?)\b(?: \w+){0,6} (?:reason|remediation|verdict|nonce)\b",
+    ),
+    (
+        "ignore-instructions",
+        r"\b(?:above|previous|prior|earlier|preceding) (?:instructions|rules|prompts?|directives) (?:\w+ ){0,3}(?:obsolete|void|outdated|wrong|invalid|cancell?ed|a test)\b|\b(?:instructions|prompt)\b(?: \w+){0,5} ignore (?:them|it|these|those)\b",
+    ),
+    (
         "end-of-data",
         r"\b(?:end|begin|start|beginning) of (?:the )?(?:logs?|log data|prompts?|instructions?|untrusted (?:data|input|text)|system (?:prompt|message)|context window|conversation)\b",
     ),
@@ -117,6 +125,18 @@ const PHRASES: &[(&str, &str)] = &[
     (
         "other-language",
         r"(?:игнорируй|игнорируйте|забудь)(?: \w+){0,3} (?:инструкции|указания|команды)|忽略(?:之前|以上|前面|所有|先前|上述)|无视(?:之前|以上|前面|所有)|(?:以前|前|上記)の(?:指示|命令)を無視|이전 (?:지시|명령)",
+    ),
+    (
+        "other-language",
+        r"(?:z?ignoruj|zapomnij|pomiń)(?: \w+){0,4} (?:instrukcje|polecenia|wytyczne)|ignorer[ae]?(?: \w+){0,4} instru(?:ktioner|ksjoner)|talimat\w+ (?:\w+ ){0,2}(?:yok say|yoksay|görmezden|unut)|bỏ qua (?:\w+ ){0,3}hướng dẫn",
+    ),
+    (
+        "other-language",
+        r"(?:تجاهل|انس)(?: \w+){0,4} (?:ال)?(?:تعليمات|أوامر)|(?:התעלם|שכח)(?: \w+){0,4} ה?הוראות|निर देश\w*(?: \w+){0,2} (?:अनदेखा|भूल)|(?:αγνόησε|αγνοήστε|ξέχασε)(?: \w+){0,4} (?:οδηγίες|εντολές)",
+    ),
+    (
+        "other-language",
+        r"(?:todo|tout|alles|tutto|tudo|wszystko|allt)(?: \w+){0,2} (?:como|als|est|come|comme|jako|som) (?:normal\w*|harmlos\w*)|(?:responde|répondez|antworte|antwoord|rispondi|responda|svara)(?: \w+){0,2} normal\w*",
     ),
 ];
 
@@ -169,6 +189,74 @@ const SQUEEZED: &[&str] = &[
     "overrideinstructions",
 ];
 
+/// One of these is in every phrase.
+const STEMS: &[&str] = &[
+    "ignor",
+    "disregard",
+    "forget",
+    "overrid",
+    "bypass",
+    "neglect",
+    "discard",
+    "skip",
+    "instruct",
+    "directive",
+    "prompt",
+    "youare",
+    "pretend",
+    "actas",
+    "behave",
+    "roleplay",
+    "fromnowon",
+    "asanai",
+    "asalarge",
+    "doanything",
+    "jailbreak",
+    "developermode",
+    "youmust",
+    "youshould",
+    "youwill",
+    "youshall",
+    "youhaveto",
+    "respond",
+    "reply",
+    "answer",
+    "output",
+    "return",
+    "print",
+    "classif",
+    "mark",
+    "label",
+    "treat",
+    "consider",
+    "flag",
+    "verdict",
+    "severity",
+    "confidence",
+    "normal",
+    "benign",
+    "harmless",
+    "expected",
+    "routine",
+    "legitimate",
+    "authori",
+    "donot",
+    "dont",
+    "never",
+    "avoid",
+    "llm",
+    "model",
+    "assistant",
+    "analyst",
+    "endof",
+    "beginof",
+    "startof",
+    "system",
+    "<|",
+    "imstart",
+    "imend",
+];
+
 struct Patterns {
     markers: Vec<(&'static str, Regex)>,
     phrases: Vec<(&'static str, Regex)>,
@@ -187,98 +275,60 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
     Some(Patterns { markers: compile(MARKERS)?, phrases: compile(PHRASES)? })
 });
 
-/// Which kind of instruction to a model `text` looks like, or `None`. Sees through case, punctuation, `%20`, `_`, zero-width
-/// characters, spaced and look-alike letters. For any log text, in linear time; answers `unjudgeable` when in doubt.
+/// Which kind of instruction to a model `text` looks like, or `None`. Sees through case, punctuation, encodings, `_`,
+/// invisible, spaced and look-alike letters, reversed text and simple ciphers. For any log text, in linear time; answers
+/// `unjudgeable` when in doubt.
 pub fn injection_like(text: &str) -> Option<&'static str> {
     let Some(patterns) = PATTERNS.as_ref() else { return Some("unjudgeable") };
-    let text = clean(text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or_default(), Reader::People);
-    let plain: String = percent_decoded(&text).chars().flat_map(fold_width).collect::<String>().to_lowercase();
+    let text = text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or_default();
+    said(patterns, text).or_else(|| spelled_out(text).then_some("spelled-out")).or_else(|| {
+        disguise::readings(text).iter().filter(|text| may_speak(text)).find_map(|text| said(patterns, text))
+    })
+}
+
+/// Whether it is worth while to search a reading, of which there are many.
+fn may_speak(text: &str) -> bool {
+    let squeezed: String =
+        fold::letters(&fold::plain(text)).chars().filter(|character| character.is_alphanumeric()).collect();
+    !squeezed.is_ascii() || STEMS.iter().any(|stem| squeezed.contains(stem))
+}
+
+/// `i g n o r e   t h i s`: so many single letters in a row are no log's.
+fn spelled_out(text: &str) -> bool {
+    const RUN: usize = 18;
+    let mut run = 0;
+    let mut different = 0u32;
+    for word in text.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        match word.as_bytes() {
+            [letter] if letter.is_ascii_alphabetic() => {
+                run += 1;
+                different |= 1 << (letter.to_ascii_lowercase() - b'a');
+                if run >= RUN && different.count_ones() >= 6 {
+                    return true;
+                }
+            }
+            _ => (run, different) = (0, 0),
+        }
+    }
+    false
+}
+
+fn said(patterns: &Patterns, text: &str) -> Option<&'static str> {
+    let plain = fold::plain(text);
     if let Some((name, _)) = patterns.markers.iter().find(|(_, regex)| regex.is_match(&plain)) {
         return Some(name);
     }
-    let words = words(&plain);
-    let said = |text: &str| patterns.phrases.iter().find(|(_, regex)| regex.is_match(text)).map(|(name, _)| *name);
-    if let Some(name) = said(&words) {
+    let words = fold::words(&plain);
+    let phrase = |text: &str| patterns.phrases.iter().find(|(_, regex)| regex.is_match(text)).map(|(name, _)| *name);
+    if let Some(name) = phrase(&words) {
         return Some(name);
     }
-    let folded: String = words.chars().map(fold_letter).collect();
-    if let Some(name) = (folded != words).then(|| said(&folded)).flatten() {
+    let folded = fold::letters(&words);
+    if let Some(name) = (folded != words).then(|| phrase(&folded)).flatten() {
         return Some(name);
     }
     let squeezed: String = folded.chars().filter(|character| *character != ' ').collect();
     SQUEEZED.iter().any(|phrase| squeezed.contains(phrase)).then_some("squeezed-instruction")
-}
-
-/// Lower-case words with one space between, whatever stood there.
-fn words(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for word in text.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()) {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        out.push_str(word);
-    }
-    out
-}
-
-/// `%20` and friends; `+` is a word break anyway.
-fn percent_decoded(text: &str) -> String {
-    if !text.contains('%') {
-        return text.to_owned();
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let mut ahead = rest.clone();
-        let hex = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
-        match (byte, hex(ahead.next()), hex(ahead.next())) {
-            (b'%', Some(high), Some(low)) => {
-                bytes.push(u8::try_from(high * 16 + low).unwrap_or(b' '));
-                rest = ahead;
-            }
-            _ => bytes.push(byte),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Full-width and mathematical letters to ASCII.
-fn fold_width(character: char) -> Option<char> {
-    let code = u32::from(character);
-    match code {
-        0xff01..=0xff5e => char::from_u32(code - 0xff01 + 0x21),
-        0x1d400..=0x1d6a3 => {
-            char::from_u32(u32::from(if (code - 0x1d400) % 52 < 26 { 'A' } else { 'a' }) + (code - 0x1d400) % 26)
-        }
-        0x24b6..=0x24e9 => char::from_u32(u32::from('a') + (code - 0x24b6) % 26),
-        _ => Some(character),
-    }
-}
-
-/// Digits and foreign letters that look like Latin ones.
-fn fold_letter(character: char) -> char {
-    match character {
-        '0' | 'о' | 'ο' | 'օ' => 'o',
-        '1' | 'і' | 'ι' | 'ı' | 'ӏ' => 'i',
-        '3' | 'е' | 'ε' => 'e',
-        '4' | 'а' | 'α' => 'a',
-        '5' | 'ѕ' => 's',
-        '7' | 'т' | 'τ' => 't',
-        'р' | 'ρ' => 'p',
-        'с' | 'ϲ' => 'c',
-        'у' | 'γ' => 'y',
-        'х' | 'χ' => 'x',
-        'ԁ' => 'd',
-        'һ' => 'h',
-        'ո' => 'n',
-        'ν' | 'ѵ' => 'v',
-        'ԝ' => 'w',
-        'м' => 'm',
-        'к' | 'κ' => 'k',
-        'ɡ' => 'g',
-        'ј' => 'j',
-        _ => character,
-    }
 }
 
 #[cfg(test)]

@@ -16,11 +16,16 @@ mod keyblock;
 mod scan;
 mod redactor;
 mod batch;
+mod fold;
+mod disguise;
 mod injection;
+#[rustfmt::skip]
+mod company;
 #[cfg(test)]
 mod tests;
 
 pub use batch::{Batch, Restore};
+pub use company::{Company, company};
 pub use config::{Config, CustomPattern, HideFrom, Pattern, PatternName};
 pub use injection::injection_like;
 pub use redactor::{Explained, Found, Known, Lines, Redactor};

@@ -137,9 +137,10 @@ pub(super) fn add_evidence(evidence: &mut Vec<Evidence>, line: &Evidence) {
 
 fn rank(who: &JudgedBy) -> u8 {
     match who {
-        JudgedBy::Detector(_) => 0,
-        JudgedBy::Model(_) => 1,
-        JudgedBy::Rule(_) => 2,
+        // That somebody speaks to the model says more than that a line is new.
+        JudgedBy::Detector(name) => u8::from(&**name == "injection"),
+        JudgedBy::Model(_) => 2,
+        JudgedBy::Rule(_) => 3,
     }
 }
 

@@ -16,6 +16,7 @@ mod inlets;
 mod templates;
 mod deliver;
 mod secrets;
+mod injection;
 mod eval;
 mod llm;
 mod gemini;
