@@ -47,7 +47,8 @@ impl Scale {
     /// Of the counts of each kind in A and B.
     pub fn of(counts: &[(u64, u64)]) -> Scale {
         let both = || counts.iter().filter(|(a, b)| *a > 0 && *b > 0 && a + b >= LEAST_SCALING);
-        let ratio = median(both().map(|(a, b)| *b as f64 / *a as f64).collect()).unwrap_or_else(|| {
+        let middle = median(both().map(|(a, b)| (*b as f64 / *a as f64).ln()).collect()).map(f64::exp);
+        let ratio = middle.unwrap_or_else(|| {
             let sum = |side: fn(&(u64, u64)) -> u64| counts.iter().map(side).sum::<u64>();
             let (a, b) = (sum(|(a, _)| *a), sum(|(_, b)| *b));
             if a == 0 || b == 0 { 1.0 } else { b as f64 / a as f64 }
@@ -79,10 +80,11 @@ fn deviance(a: u64, b: u64, ratio: f64) -> f64 {
     2.0 * (part(a, rate) + part(b, rate * ratio))
 }
 
-/// The value in the middle; the lower of two.
+/// The value in the middle, or half-way between the two that are.
 fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
-    values.get(values.len().saturating_sub(1) / 2).copied()
+    let (lower, upper) = (values.get(values.len().saturating_sub(1) / 2)?, values.get(values.len() / 2)?);
+    Some(f64::midpoint(*lower, *upper))
 }
 
 #[cfg(test)]
