@@ -52,6 +52,9 @@ pub struct FilePlace {
     /// Drained and gone from its path: kept only to recognize copies and resurrections.
     pub sealed: bool,
     pub seen_at: Timestamp,
+    /// When the directories were last read: a file born later was never seen. Not known of states before it was noted.
+    #[serde(default)]
+    pub looked_at: Option<Timestamp>,
 }
 
 /// Where the journal reader stands.

@@ -23,8 +23,8 @@ use crate::source::ReadFrom;
 /// Clocks of file systems and ours may differ by this much when files are compared with the last look.
 const SLACK: Duration = Duration::from_secs(10);
 
-/// Birth times come from a clock that ticks this seldom at most (CONFIG_HZ=100).
-const TICK: Duration = Duration::from_millis(20);
+/// Birth times come from a clock that ticks a hundred times a second, and less often while a virtual machine is starved.
+const TICK: Duration = Duration::from_millis(500);
 
 /// What becomes of the lines of a new file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,7 +42,7 @@ impl Tailer {
         for position in known {
             let Place::FileV1(place) = &position.at else { continue };
             self.first_start = false;
-            self.last_look = self.last_look.max(place.seen_at);
+            self.last_look = self.last_look.max(place.looked_at.unwrap_or(place.seen_at));
             let path = Path::new(&place.path);
             if self.finder.excludes(path) {
                 continue;

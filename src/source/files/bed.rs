@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
-use crate::model::{Phase, Position, SourceEvent, StreamKey};
+use crate::model::{Phase, Position, SourceEvent, StreamKey, Timestamp};
 
 use super::super::FromSource;
 use super::config::{FilesConfig, Limits, Pattern};
@@ -153,7 +153,7 @@ impl Bed {
 
     fn now(&self) -> Now {
         // The steady clock of a test starts anew with it; the wall clock is the one that files are written by.
-        Now { steady: self.clock, wall: (jiff::Timestamp::now() + self.wall_error).into() }
+        Now { steady: self.clock, wall: (jiff::Timestamp::now() + self.wall_error).into(), looked: Timestamp::EPOCH }
     }
 
     /// Lets `millis` pass, ticking as the tail loop would.

@@ -28,6 +28,8 @@ pub type Taker<'a> = dyn FnMut(FromSource) -> Result<Option<(FromSource, Now)>, 
 pub struct Now {
     pub steady: Duration,
     pub wall: Timestamp,
+    /// When the directories were last read. The tailer fills it in.
+    pub looked: Timestamp,
 }
 
 /// Bytes compared at a time.
@@ -320,6 +322,7 @@ impl Generation {
             live_from: self.live_from,
             sealed: self.is_sealed(),
             seen_at: now.wall,
+            looked_at: Some(now.looked),
         }
     }
 

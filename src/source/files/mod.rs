@@ -163,7 +163,7 @@ fn learn_all(items: Vec<LearnItem>, limits: &Limits, outlet: &Outlet, source: Ar
 }
 
 fn time(started: Instant) -> Now {
-    Now { steady: started.elapsed(), wall: jiff::Timestamp::now().into() }
+    Now { steady: started.elapsed(), wall: jiff::Timestamp::now().into(), looked: crate::model::Timestamp::EPOCH }
 }
 
 fn hand_over(outlet: &Outlet, message: FromSource) -> Result<(), Closed> {

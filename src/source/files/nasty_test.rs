@@ -324,6 +324,23 @@ fn files_from_the_future_and_from_long_ago() {
     bed.then(&["two"]);
 }
 
+/// The other logs were read on between its birth and the next look at the directories.
+#[test]
+fn born_after_the_last_look_and_before_a_crash() {
+    let mut bed = following();
+    bed.pass(6_000);
+    bed.append("young.log", "first\n");
+    bed.wall_error = jiff::SignedDuration::from_secs(60);
+    bed.append("app.log", "two\n");
+    bed.pass(1_000);
+    bed.expect(&["two"]);
+    bed.crash(bed.store.clone());
+    bed.start();
+    bed.append("young.log", "second\n");
+    bed.then(&["first", "second"]);
+    assert_eq!(bed.gaps(), []);
+}
+
 #[test]
 fn delayed_compression() {
     let mut bed = following();

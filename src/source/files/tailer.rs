@@ -28,6 +28,8 @@ use super::{names, unreadable};
 const MAX_UNREADABLE: usize = 8_192;
 /// How soon files that wait for a decision are looked at again.
 const DECISION: Duration = Duration::from_millis(200);
+/// So often it is written down that somebody looked.
+const TELL_LOOK: Duration = Duration::from_secs(60);
 /// So many files get a look at every tick; of more only those that hints name, and all at each sweep.
 const MAX_LOOKS: usize = 64;
 /// Of more files than this, too, only those that hints name, where hints name any.
@@ -86,6 +88,8 @@ pub struct Tailer {
     pub(super) first_start: bool,
     /// When somebody last looked, in this life or the one before.
     pub(super) last_look: Timestamp,
+    /// When that was last made durable although no line came.
+    told_look: Duration,
     directories: BTreeSet<PathBuf>,
     /// At most this many files are open.
     open_at_most: usize,
@@ -117,6 +121,7 @@ impl Tailer {
             running: false,
             first_start: true,
             last_look: Timestamp::EPOCH,
+            told_look: Duration::ZERO,
             directories: BTreeSet::new(),
             open_at_most: 0,
             next_scan: Duration::ZERO,
@@ -130,6 +135,8 @@ impl Tailer {
     /// Finds what is there, takes up `known` places, fixes where live lines start. Returns what to commit now.
     pub fn open(&mut self, known: &[Position], now: Now) -> Vec<Position> {
         self.recall(known, now);
+        // All that it sees is committed at once.
+        let now = Now { looked: now.wall, ..now };
         self.scan(now);
         self.running = true;
         let told = self.events.iter().filter_map(|message| match message {
@@ -196,6 +203,7 @@ impl Tailer {
 
     /// Finds out what changed: open files always, directories when due or hinted at.
     pub fn look(&mut self, now: Now, wake: &Wake) -> Looked {
+        let now = Now { looked: self.last_look, ..now };
         let swept = self.sweep(now, wake);
         if wake.scan {
             self.scan_soon(now);
@@ -213,6 +221,7 @@ impl Tailer {
     /// # Errors
     /// [`Closed`] when nobody takes the lines; the tailer is then to be dropped.
     pub fn read(&mut self, now: Now, taker: &mut Taker<'_>) -> Result<bool, Closed> {
+        let now = Now { looked: self.last_look, ..now };
         self.hand_over(taker)?;
         let more = self.read_dirty(now, taker)?;
         self.seal(now)?;
@@ -344,8 +353,22 @@ impl Tailer {
         }
         self.forget();
         self.last_look = now.wall;
+        self.tell_look(now);
         if !self.pending.is_empty() {
             self.next_scan = now.steady + DECISION;
+        }
+    }
+
+    /// Makes it durable now and then that somebody looked, also while nothing is written: what is born later is new.
+    fn tell_look(&mut self, now: Now) {
+        if !self.running || now.steady < self.told_look + TELL_LOOK {
+            return;
+        }
+        self.told_look = now.steady;
+        let now = Now { looked: self.last_look, ..now };
+        if let Some((_, generation)) = self.table.iter_mut().find(|(_, generation)| !generation.echo) {
+            // Into a queue, which takes everything.
+            let _ = generation.tell(now, &mut keep(&mut self.events));
         }
     }
 
@@ -496,7 +519,7 @@ impl Tailer {
         while let Some(message) = self.events.pop_front() {
             if let Some((message, now)) = taker(message)? {
                 self.events.push_front(message);
-                self.let_go(now, true);
+                self.let_go(Now { looked: self.last_look, ..now }, true);
             }
         }
         Ok(())

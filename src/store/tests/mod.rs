@@ -122,6 +122,7 @@ fn sealed(stream: &str, seen_at: Timestamp) -> Position {
         live_from: 0,
         sealed: true,
         seen_at,
+        looked_at: None,
     };
     Position { stream: stream.into(), at: Place::FileV1(place) }
 }
