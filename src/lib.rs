@@ -29,7 +29,8 @@
 //! | 0 | [`model`], [`redact`], [`registry`], [`exit`], [`telemetry`] | shared types; what may leave the host; lists; exit codes; our own log | `model` may import `redact` |
 //! | 1, pure | [`parse`], [`mine`], [`detect`], [`batch`], [`judge`], [`triage`], [`route`] | one decision each; strangers to one another | `model` (and `registry` for detect, `redact` for judge) |
 //! | 2, pure | [`pipeline`] | joins floor 1 into one state machine | floors 0 and 1 |
-//! | wet | [`source`], [`llm`], [`deliver`], [`store`] | all the I/O; strangers to one another | `model`, `registry`, `telemetry` (and `redact` for deliver) |
+//! | wet | [`source`], [`llm`], [`deliver`], [`store`] | all the I/O; strangers to one another | `model`, `registry`, `telemetry` (and `redact` for deliver, `egress` for llm and deliver) |
+//! | wet, below | [`egress`] | the ledger of what left the host; nothing leaves without a row in it | `model` |
 //! | windows | [`report`], [`web`] | show what the store holds | `model`, `store`, `telemetry` |
 //! | top | [`config`], [`driver`], [`daemon`], [`cli`] | settings, the loop, the life of the service, the words typed | see `tests/it/architecture.rs` |
 //!
@@ -40,6 +41,7 @@
 //! - No room of floors 0 to 2 does I/O, spawns, reads a clock or makes randomness: `now` and seeds come in.
 //! - No text leaves the host except as [`ForModel`](redact::ForModel) or [`ForPeople`](redact::ForPeople), which only
 //!   [`Redactor`](redact::Redactor) can make. A [`Secret`](redact::Secret) cannot be printed.
+//! - A request is in the [ledger](egress::Ledger), with its exact bytes, before it leaves.
 //! - A position advances only in the transaction that makes the consequences of its lines durable.
 //! - An alert is in the [outbox](route::Outbox) before it is sent, and leaves it delivered or as a dead letter.
 //! - A model that is down costs no line and no [`Question`](model::Question): local detection goes on, questions wait.
@@ -93,6 +95,7 @@ pub mod mine;
 pub mod detect;
 pub mod batch;
 pub mod judge;
+pub mod egress;
 pub mod llm;
 pub mod triage;
 pub mod route;

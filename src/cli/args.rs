@@ -48,6 +48,10 @@ pub enum Command {
     /// Each line as a model would see it, or with --to people as an alert would show it. What was found, and what becomes
     /// of it with this config, is said on standard error.
     Redact(Redact),
+    /// Show what left this host: every request to a model and every alert, byte for byte
+    ///
+    /// Kept for 30 days, and 64 MiB at most. Also while the daemon runs.
+    Egress(Egress),
     /// Measure detection on labelled logs: precision, recall, F1
     ///
     /// Reads the inputs one after the other as if they came in live, on the time of their lines. A line counts as flagged
@@ -274,6 +278,20 @@ pub struct Redact {
     /// Whose eyes it is for
     #[arg(long, value_name = "WHOM", value_enum, default_value = "model")]
     pub to: Audience,
+
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args, Debug)]
+pub struct Egress {
+    /// Only what left within this time, as 24h or 7d
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<crate::model::Period>,
+
+    /// Print the bytes of one request exactly as they left
+    #[arg(long, value_name = "ID", conflicts_with = "since")]
+    pub show: Option<i64>,
 
     #[command(flatten)]
     pub place: Place,

@@ -15,6 +15,7 @@ mod templates;
 mod check_config;
 mod explain;
 mod redact;
+mod egress;
 mod eval;
 mod backtest;
 mod compare;
@@ -76,6 +77,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::CheckConfig(check) => check_config::run(&check),
         Command::Explain(explain) => explain::run(&explain),
         Command::Redact(redact) => redact::run(&redact),
+        Command::Egress(egress) => egress::run(&egress),
         Command::Eval(eval) => eval::run(&eval),
         Command::Backtest(backtest) => backtest::run(&backtest),
         Command::Compare(compare) => compare::run(&compare),

@@ -21,6 +21,7 @@ pub fn run(test: &TestAlert) -> anyhow::Result<u8> {
                 hint: Some("logwren check-config shows every notifier".to_owned()),
             }
         })?;
+    let deliverers = deliverers.recorded_in(crate::daemon::ledger(&config.state_dir)?);
     let mut names = deliverers.names();
     if let Some(wanted) = &test.notifier {
         names.retain(|name| **name == **wanted);

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use crate::config::{Config, Mistakes, NoKey, load_rules, resolve};
 use crate::deliver::{self, Deliverers};
 use crate::driver::{self, Parts, Reload, Remake};
+use crate::egress::Ledger;
 use crate::exit::{HintedError, UsageError};
 use crate::judge;
 use crate::llm::Client;
@@ -34,8 +35,10 @@ pub fn everything(options: &Options) -> anyhow::Result<Assembled> {
     let mut settings = settings(config)?;
     let deliverers = deliverers(config, Arc::clone(&settings.redactor))?;
     settings.notifiers = deliverers.names();
-    let (model, mut greeting) = model(config, &mut settings);
     let opened = Store::open(&config.state_dir, driver::now()).map_err(|error| cannot_open(config, error))?;
+    let ledger = ledger(&config.state_dir)?;
+    let deliverers = deliverers.recorded_in(ledger.clone());
+    let (model, mut greeting) = model(config, &mut settings, ledger);
     if let Some(story) = &opened.recovered {
         tracing::error!("{story}");
     }
@@ -82,9 +85,10 @@ fn cannot_open(config: &Config, error: StoreError) -> HintedError {
 /// Wrong rules or notifiers; the old parts then stay.
 pub fn reload(config: &Config, stdin: bool) -> anyhow::Result<Reload> {
     let mut settings = settings(config)?;
-    let deliverers = deliverers(config, Arc::clone(&settings.redactor))?;
+    let ledger = ledger(&config.state_dir)?;
+    let deliverers = deliverers(config, Arc::clone(&settings.redactor))?.recorded_in(ledger.clone());
     settings.notifiers = deliverers.names();
-    let (model, _) = model(config, &mut settings);
+    let (model, _) = model(config, &mut settings, ledger);
     // Standard input cannot be opened again.
     let sources = (!stdin).then(|| sources(config, false));
     Ok(Reload { settings, sources, remake: remake(config, stdin), model, deliverers: Arc::new(deliverers) })
@@ -134,6 +138,21 @@ pub fn host_name() -> Arc<str> {
     name.split('.').next().filter(|short| !short.is_empty()).unwrap_or("localhost").into()
 }
 
+/// Where everything that leaves is recorded.
+///
+/// # Errors
+/// It cannot be written; nothing could leave then.
+pub fn ledger(state_dir: &Path) -> anyhow::Result<Ledger> {
+    Ledger::open(state_dir).map_err(|error| {
+        HintedError {
+            message: "cannot open the ledger of what leaves this host".to_owned(),
+            hint: "run as the owner of the state directory, or choose another one with --state-dir DIR".to_owned(),
+            source: Box::new(error),
+        }
+        .into()
+    })
+}
+
 fn deliverers(config: &Config, redactor: Arc<Redactor>) -> anyhow::Result<Deliverers> {
     let nobody = config.notifiers.names().is_empty();
     let notifiers = if nobody { deliver::Config::stdout_only() } else { config.notifiers.clone() };
@@ -147,7 +166,7 @@ fn deliverers(config: &Config, redactor: Arc<Redactor>) -> anyhow::Result<Delive
 }
 
 /// The model's client when there is a key, and what to say about it. Without a key local detection goes on.
-fn model(config: &Config, settings: &mut Settings) -> (Option<Arc<Client>>, Vec<String>) {
+fn model(config: &Config, settings: &mut Settings, ledger: Ledger) -> (Option<Arc<Client>>, Vec<String>) {
     let mut greeting = Vec::new();
     let none = |settings: &mut Settings, why: &str| {
         settings.no_judge = Some(why.into());
@@ -170,7 +189,7 @@ fn model(config: &Config, settings: &mut Settings) -> (Option<Arc<Client>>, Vec<
     match Client::new(&config.llm, config.backend(), key) {
         Ok(Some(client)) => {
             greeting.push(what_leaves(config));
-            (Some(Arc::new(client)), greeting)
+            (Some(Arc::new(client.recorded_in(ledger))), greeting)
         }
         Ok(None) => (none(settings, "no key"), greeting),
         Err(error) => {

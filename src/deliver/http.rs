@@ -11,6 +11,7 @@ use reqwest::{Client, Url};
 
 use super::settings::{is_loopback, read_ca_file};
 use super::trouble;
+use crate::egress;
 use crate::model::{DeliveryOutcome, Period, Timestamp};
 
 /// Most of a reply we read: enough for its first words.
@@ -86,11 +87,18 @@ impl Poster {
             || self.url.password().is_some_and(|password| text.contains(password))
     }
 
-    /// Sends `body`.
+    /// Sends `body`, after it is in the ledger.
     ///
     /// # Errors
     /// No reply: why, naming the peer and the fix. Worth a retry, always.
     pub async fn post(&self, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, String> {
+        let entry = egress::leaving(&self.peer, &body).map_err(|error| format!("{}: {error}", self.peer))?;
+        let answer = self.exchange(headers, body).await;
+        entry.ended(&answer.as_ref().map_or_else(|_| "no answer".to_owned(), |answer| answer.status.to_string()));
+        answer
+    }
+
+    async fn exchange(&self, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, String> {
         let sent = self.client.post(self.url.clone()).headers(headers).body(body).send().await;
         let mut response = sent.map_err(|error| {
             let error = error.without_url();

@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use crate::egress::Ledger;
 use crate::model::{
     Alert, Category, Delivery, DeliveryOutcome, Fingerprint, Incident, IncidentState, JudgedBy, Severity, Timestamp,
 };
@@ -91,6 +92,7 @@ pub struct Deliverers {
     redactor: Arc<Redactor>,
     /// For the times people read.
     zone: TimeZone,
+    ledger: Ledger,
 }
 
 struct Entry {
@@ -134,7 +136,17 @@ impl Deliverers {
                 Err(error) => problems.push(format!("notifiers.{table} \"{name}\": {error}")),
             }
         }
-        if problems.is_empty() { Ok(Deliverers { entries, redactor, zone: TimeZone::system() }) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(Deliverers { entries, redactor, zone: TimeZone::system(), ledger: Ledger::memory() })
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// Records what leaves in `ledger`; without this, in one that is gone with the process.
+    pub fn recorded_in(mut self, ledger: Ledger) -> Deliverers {
+        self.ledger = ledger;
+        self
     }
 
     /// In config order; what routes may name.
@@ -152,7 +164,7 @@ impl Deliverers {
         let outcome = match self.entries.iter().find(|entry| entry.name == alert.notifier) {
             Some(entry) => {
                 let message = Message::new(&alert, &self.redactor, entry.redact, self.zone.clone());
-                entry.notifier.send(&message).await
+                self.send(entry, &message).await
             }
             None => DeliveryOutcome::Refused {
                 error: format!(
@@ -170,7 +182,11 @@ impl Deliverers {
         let alert = test_alert(name, host, now);
         let mut message = Message::new(&alert, &self.redactor, entry.redact, self.zone.clone());
         message.test = true;
-        Some(entry.notifier.send(&message).await)
+        Some(self.send(entry, &message).await)
+    }
+
+    async fn send(&self, entry: &Entry, message: &Message) -> DeliveryOutcome {
+        self.ledger.during(format!("alert {}", entry.name), entry.notifier.send(message)).await
     }
 }
 

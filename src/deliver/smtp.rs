@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use super::settings::read_ca_file;
 use super::smtp_address::{Security, SmtpAddress, StartTls};
 use super::trouble::{self, quote};
+use crate::egress;
 use crate::model::{DeliveryOutcome, Period};
 use crate::redact::Secret;
 
@@ -209,8 +210,13 @@ impl Server {
             }
         }
         if !receipt.accepted.is_empty() {
-            self.step(Step::Content, deadline, connection.command(Data)).await?;
-            self.step(Step::Content, deadline, connection.message(&letter.bytes)).await?;
+            let entry = egress::leaving(&self.peer(), &letter.bytes).map_err(|error| self.later(&error.to_string()))?;
+            let handed = match self.step(Step::Content, deadline, connection.command(Data)).await {
+                Ok(_) => self.step(Step::Content, deadline, connection.message(&letter.bytes)).await,
+                Err(failure) => Err(failure),
+            };
+            entry.ended(if handed.is_ok() { "accepted" } else { "not accepted" });
+            handed?;
         }
         Ok(receipt)
     }

@@ -10,6 +10,7 @@ use super::openai::OpenAi;
 use super::retry::{self, Policy};
 use super::turns::Turns;
 use super::{Backend, Config, LlmBackend};
+use crate::egress::Ledger;
 use crate::model::{JudgeRequest, Judged, Period, Timestamp};
 
 /// A configured backend with its limits.
@@ -18,6 +19,7 @@ pub struct Client {
     limit: Limit,
     policy: Policy,
     turns: Turns,
+    ledger: Ledger,
 }
 
 /// How often, how fast and how long a backend is asked.
@@ -69,7 +71,14 @@ impl Client {
             backend,
             limit: Limit::new(limits.requests_per_minute, limits.tokens_per_minute),
             policy: Policy::new(limits.max_retries, limits.retry_delay.0, limits.timeout.0),
+            ledger: Ledger::memory(),
         }
+    }
+
+    /// Records what leaves in `ledger`; without this, in one that is gone with the client.
+    pub fn recorded_in(mut self, ledger: Ledger) -> Client {
+        self.ledger = ledger;
+        self
     }
 
     /// The backend's name.
@@ -86,7 +95,8 @@ impl Client {
     /// Carries one request to its end: an answer, or a failure that says what to do. Always returns, at the latest
     /// after the retry budget and one deadline (plus the waits for the rate limit).
     pub async fn ask(&self, request: JudgeRequest) -> Judged {
-        let end = retry::run(&*self.backend, &request.prompt, &self.limit, &self.policy, &self.turns).await;
+        let tries = retry::run(&*self.backend, &request.prompt, &self.limit, &self.policy, &self.turns);
+        let end = self.ledger.during(format!("model {}", self.name()), tries).await;
         tracing::debug!(
             request = request.id,
             kinds = request.kinds.len(),

@@ -8,6 +8,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Url, redirect, retry};
 
 use super::BuildError;
+use crate::egress;
 
 /// Longest body read, after decompression. A real answer has a few kilobytes.
 pub const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -73,8 +74,21 @@ impl Http {
         Ok(Http { client })
     }
 
-    /// Sends `body` once. `timeout` names the deadline in the error.
+    /// Sends `body` once, after it is in the ledger. `timeout` names the deadline in the error.
     pub async fn post(&self, url: Url, body: Vec<u8>, timeout: Duration) -> Result<Reply, Broken> {
+        let host = url.host_str().unwrap_or_default();
+        let peer = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let entry = egress::leaving(&peer, &body).map_err(|error| Broken::Connect(error.to_string()))?;
+        let reply = self.exchange(url, body, timeout).await;
+        entry.ended(&match &reply {
+            Ok(reply) => reply.status.to_string(),
+            Err(Broken::Connect(_)) => "not connected".to_owned(),
+            Err(Broken::Deadline(_) | Broken::Cut(_) | Broken::TooLong) => "no answer".to_owned(),
+        });
+        reply
+    }
+
+    async fn exchange(&self, url: Url, body: Vec<u8>, timeout: Duration) -> Result<Reply, Broken> {
         let broken = |error: reqwest::Error| {
             if error.is_connect() {
                 Broken::Connect(chain(&error.without_url()))

@@ -104,7 +104,7 @@ const PHRASES: &[(&str, &str)] = &[
     ),
     (
         "answer-with",
-        r"\b(?:respond|reply|answer) with (?:\w+ ){0,3}(?:severity|verdicts?|confidence)\b|\b(?:items?|entries|ids?)\b(?: \w+){0,6} (?:reason|remediation|verdict|nonce)\b",
+        r"\b(?:respond|reply|answer) with (?:\w+ ){0,3}(?:severity|verdicts?|confidence)\b|\b(?:every|each|all)(?: other)? (?:items?|entries|ids?)\b(?: \w+){0,6} (?:reason|remediation|verdict|nonce)\b",
     ),
     (
         "ignore-instructions",
@@ -409,6 +409,7 @@ mod tests {
         ordinary("device marked as failed, 3 of 4 remaining");
         ordinary("Reloading rules: previous rules discarded");
         ordinary("ignore_errors: True, skip this task");
+        ordinary("Received Capture notice id: 7, reason = AuthFail:sts:5");
         ordinary("GET /assets/system.css?v=1%20a HTTP/1.1 200");
     }
 }

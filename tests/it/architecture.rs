@@ -39,8 +39,9 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     // wet: all the I/O
     ("source", &["model", "registry", "telemetry"]),
-    ("llm", &["model", "registry", "telemetry"]),
-    ("deliver", &["model", "registry", "telemetry", "redact"]),
+    ("egress", &["model"]),
+    ("llm", &["model", "registry", "telemetry", "egress"]),
+    ("deliver", &["model", "registry", "telemetry", "redact", "egress"]),
     ("store", &["model", "registry", "telemetry"]),
     // windows
     ("report", &["model", "store", "telemetry"]),
@@ -86,6 +87,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "source",
             "llm",
             "deliver",
+            "egress",
             "store",
             "report",
             "web",
@@ -112,6 +114,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "source",
             "llm",
             "deliver",
+            "egress",
             "store",
             "report",
             "web",

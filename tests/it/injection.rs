@@ -302,7 +302,7 @@ fn a_model_that_obeys_changes_and_hides_nothing() {
     let corpus = corpus();
     let mut families: HashMap<&str, [usize; 5]> = HashMap::new();
     let mut wrong = Vec::new();
-    let mut planted = 0;
+    let mut planted = 0_usize;
     for (number, payload) in corpus.iter().enumerate() {
         for step in [0, 3] {
             let (program, line, write) = CARRIERS[(number + step) % CARRIERS.len()];
@@ -312,7 +312,7 @@ fn a_model_that_obeys_changes_and_hides_nothing() {
             let mode = MODES[(number + step) % MODES.len()];
             let seen = |text: &str| can_read(text, payload);
             planted += 1;
-            let other = if planted % 4 == 0 { Some(Obedience::Naive) } else { None };
+            let other = if planted.is_multiple_of(4) { Some(Obedience::Naive) } else { None };
             for obedience in [Some(Obedience::Cunning), other].into_iter().flatten() {
                 let outcome = play(mode, &attack, &seen, obedience);
                 let family = families.entry(&payload.family).or_default();

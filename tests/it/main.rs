@@ -17,6 +17,7 @@ mod templates;
 mod deliver;
 mod secrets;
 mod injection;
+mod egress;
 mod eval;
 mod llm;
 mod gemini;

@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 
 use crate::cli::inputs::Input as Source;
 use crate::config::{Config, NoKey};
+use crate::egress::Ledger;
 use crate::judge;
 use crate::llm::Client;
 use crate::model::{JudgeFailure, SecretRef};
@@ -47,8 +48,17 @@ pub fn model(config: &mut Config, wanted: Option<judge::Mode>, inputs: &[Source]
             return Ok(nobody("no key", Some(hint)));
         }
     };
+    let ledger = match Ledger::open(&config.state_dir) {
+        Ok(ledger) => ledger,
+        Err(error) => {
+            config.judge.mode = judge::Mode::Off;
+            let said = format!("no model is asked: nothing leaves without a row in the ledger, and {error}");
+            return Ok(nobody("no ledger of what leaves", Some(said)));
+        }
+    };
     let key = key.map(|key| key.expose_secret().to_owned().into());
     let client = Client::new(&config.llm, config.backend(), key).context("the model cannot be asked")?;
+    let client = client.map(|client| client.recorded_in(ledger));
     let shown = match config.judge.mode {
         judge::Mode::Lines => "every line, with secrets and personal data replaced",
         judge::Mode::Templates | judge::Mode::Off => "one masked sample of each kind of line",
