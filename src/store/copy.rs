@@ -30,6 +30,8 @@ impl Store {
         if written(&copy).is_some_and(|at| at <= now && now.since(at) < EVERY) {
             return Ok(false);
         }
+        // What the copy holds, the file holds without its log, which a kill may tear: never less than one of the two.
+        self.checkpoint();
         let fresh = beside(&copy, ".new");
         remove(&fresh)?;
         let copied = (|| {

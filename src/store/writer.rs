@@ -50,7 +50,7 @@ impl Store {
     }
 
     /// Copies the log into the file, so that the next commit begins it anew. False when that did not work either.
-    fn checkpoint(&self) -> bool {
+    pub(super) fn checkpoint(&self) -> bool {
         let busy = self.reader.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get::<_, i64>(0));
         matches!(busy, Ok(0))
     }

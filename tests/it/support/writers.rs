@@ -107,7 +107,7 @@ impl Log {
     fn new(folder: PathBuf, state_dir: PathBuf, habit: Habit) -> Log {
         let name = format!("{:?}", habit.rotation).to_lowercase();
         let mut log = Log {
-            file: open(&folder.join("placeholder")),
+            file: open(&folder.join(format!("{name}.placeholder"))),
             folder,
             state_dir,
             habit,
@@ -118,7 +118,7 @@ impl Log {
             writes: 0,
             rotations: 0,
         };
-        fs::remove_file(log.folder.join("placeholder")).expect("removed");
+        fs::remove_file(log.folder.join(format!("{}.placeholder", log.name))).expect("removed");
         log.file = open(&log.path());
         log
     }
