@@ -64,8 +64,11 @@ fn in_json(text: &str) -> String {
     quoted[1..quoted.len() - 1].to_owned()
 }
 
+/// Its name, and how it is done.
+type Disguise = (&'static str, fn(&str) -> String);
+
 /// Ways to write a text so that a list of phrases does not know it and a model still may.
-const DISGUISES: &[(&str, fn(&str) -> String)] = &[
+const DISGUISES: &[Disguise] = &[
     ("zero-width", |text| text.chars().flat_map(|c| [c, '\u{200b}']).collect()),
     ("soft hyphens", |text| text.chars().flat_map(|c| [c, '\u{ad}']).collect()),
     ("bidi", |text| format!("\u{202e}{}\u{202c}", text.chars().rev().collect::<String>())),
