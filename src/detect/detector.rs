@@ -24,9 +24,14 @@ pub trait Detector: Send {
     /// A rule that speaks (it has a severity) concerns this kind.
     fn ruled(&mut self, _kind: KindId) {}
 
+    /// Wants beats: [`Detector::beat`] and [`Detector::source_beat`]. The same all its life.
+    fn counts(&self) -> bool {
+        false
+    }
+
     /// A line that moves the count of its kind or (at err or worse) its program on: the first in its second, or the one
-    /// that reaches `beat.limit`. For every kind, wanted or not, at most a few a meter and second: so keep it cheap. Taught
-    /// lines come too, until the baseline is complete.
+    /// that reaches `beat.limit`. Only where [`Detector::counts`], and then for every kind, wanted or not; at most a few a
+    /// meter and second: so keep it cheap. Taught lines come too, until the baseline is complete.
     fn beat(&mut self, _seen: &Seen<'_>, _beat: &mut Beat, _out: &mut Vec<Finding>) {}
 
     /// The same for all lines of a source, copies of another source's lines included.

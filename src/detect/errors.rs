@@ -74,6 +74,10 @@ impl Detector for Errors {
         false
     }
 
+    fn counts(&self) -> bool {
+        true
+    }
+
     fn beat(&mut self, seen: &Seen<'_>, beat: &mut Beat, out: &mut Vec<Finding>) {
         let Of::Errors(program) = &beat.of else { return };
         if !self.enabled {

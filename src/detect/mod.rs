@@ -33,6 +33,7 @@ mod hours;
 mod baseline;
 mod spikes;
 mod wave;
+mod keyed;
 mod recent;
 mod wording;
 

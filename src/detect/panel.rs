@@ -41,18 +41,24 @@ pub struct Detect {
     changes: Changes,
     /// In the order of `COMPONENTS` (bits 2..).
     others: Vec<Box<dyn Detector>>,
+    /// Bits of those that count lines.
+    counting: u32,
     /// How many lines of each kind, source and failing program.
     tally: Tally,
 }
 
 impl Detect {
     pub fn new(config: &Config, rules: RuleSet) -> Detect {
-        Detect {
+        let mut detect = Detect {
             rules: RuleDetector::new(rules, config.repeat),
             changes: Changes::new(&config.change),
             others: detectors(config),
+            counting: 0,
             tally: Tally::default(),
-        }
+        };
+        detect.counting =
+            detect.all_mut().filter(|(_, detector)| detector.counts()).fold(0, |bits, (bit, _)| bits | bit);
+        detect
     }
 
     /// For a kind's first line in this run, a new shape of it, and its first line after the template generalized. Handles
@@ -85,8 +91,9 @@ impl Detect {
     pub fn line(&mut self, interest: Interest, seen: &Seen<'_>, out: &mut Vec<Finding>) -> Interest {
         let mut still = Interest(interest.0 & Interest::CLAIMED);
         let before = out.len();
-        for (bit, detector) in self.all_mut() {
-            if interest.0 & bit != 0 && detector.line(seen, out) {
+        let mut left = interest.0 & !Interest::CLAIMED;
+        while let Some(bit) = lowest(&mut left) {
+            if self.at(bit).is_some_and(|detector| detector.line(seen, out)) {
                 still.0 |= bit;
             }
         }
@@ -122,8 +129,11 @@ impl Detect {
         let phase = self.teaching(phase);
         self.minutes(time, out);
         for beat in &mut beats {
-            for (_, detector) in self.all_mut() {
-                detector.source_beat(host, phase, beat, out);
+            let mut left = self.counting;
+            while let Some(bit) = lowest(&mut left) {
+                if let Some(detector) = self.at(bit) {
+                    detector.source_beat(host, phase, beat, out);
+                }
             }
         }
         self.tally.shown(beats);
@@ -142,8 +152,11 @@ impl Detect {
         self.minutes(seen.time, out);
         let seen = &Seen { phase: self.teaching(seen.phase), ..*seen };
         for beat in &mut beats {
-            for (_, detector) in self.all_mut() {
-                detector.beat(seen, beat, out);
+            let mut left = self.counting;
+            while let Some(bit) = lowest(&mut left) {
+                if let Some(detector) = self.at(bit) {
+                    detector.beat(seen, beat, out);
+                }
             }
         }
         self.tally.shown(beats);
@@ -318,6 +331,16 @@ impl Detect {
         }
     }
 
+    /// The detector of a bit.
+    #[inline]
+    fn at(&mut self, bit: u32) -> Option<&mut dyn Detector> {
+        match bit.trailing_zeros() {
+            0 => Some(&mut self.rules),
+            1 => Some(&mut self.changes),
+            place => Some(self.others.get_mut(place as usize - 2)?.as_mut()),
+        }
+    }
+
     fn all_mut(&mut self) -> impl Iterator<Item = (u32, &mut dyn Detector)> {
         let rules: &mut dyn Detector = &mut self.rules;
         let changes: &mut dyn Detector = &mut self.changes;
@@ -327,6 +350,14 @@ impl Detect {
             .zip(0u32..32)
             .map(|(detector, place)| (1u32 << place, detector))
     }
+}
+
+/// Takes the lowest bit out: detectors are asked in their order.
+#[inline]
+fn lowest(bits: &mut u32) -> Option<u32> {
+    let bit = *bits & bits.wrapping_neg();
+    *bits ^= bit;
+    (bit != 0).then_some(bit)
 }
 
 /// In front of a detector's name in the state table.

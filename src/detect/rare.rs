@@ -158,6 +158,10 @@ impl Detector for Rare {
         false
     }
 
+    fn counts(&self) -> bool {
+        true
+    }
+
     fn beat(&mut self, seen: &Seen<'_>, beat: &mut Beat, out: &mut Vec<Finding>) {
         let Of::Kind(_) = beat.of else { return };
         self.hear(beat.time);

@@ -1,12 +1,13 @@
 //! Too many or too few lines of a kind or a source, against what is usual at this hour. Kinds at err or worse are the
 //! business of `errors`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::baseline::{Hour, Limits};
+use super::keyed::{ById, Ids};
 use super::spikes::{End, Said, Spike, Spikes};
 use super::wording::{self, Claim};
 use super::{Beat, Detector, MeterId, Minute, Of, Seen, View, Want};
@@ -43,9 +44,9 @@ pub struct Rate {
     enabled: bool,
     limits: Limits,
     /// Kinds that a rule speaks of: it counts them, too.
-    ruled: HashSet<KindId>,
+    ruled: Ids<KindId>,
     spikes: Spikes,
-    by_kind: HashMap<KindId, MeterId>,
+    by_kind: ById<KindId, MeterId>,
     /// When a kind of each source spiked last.
     explained: HashMap<MeterId, Timestamp>,
     /// Spikes of sources that are not said yet.
@@ -58,9 +59,9 @@ impl Rate {
         Rate {
             enabled: config.enabled,
             limits: limits(config),
-            ruled: HashSet::new(),
+            ruled: Ids::default(),
             spikes: Spikes::new(minutes(config)),
-            by_kind: HashMap::new(),
+            by_kind: ById::default(),
             explained: HashMap::new(),
             waiting: HashMap::new(),
             over: Vec::new(),
@@ -89,6 +90,10 @@ impl Detector for Rate {
 
     fn ruled(&mut self, kind: KindId) {
         self.ruled.insert(kind);
+    }
+
+    fn counts(&self) -> bool {
+        true
     }
 
     fn beat(&mut self, seen: &Seen<'_>, beat: &mut Beat, out: &mut Vec<Finding>) {

@@ -2,27 +2,30 @@
 //! access. Forgetting is counted, never silent.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, RandomState};
 
 /// Two generations: what is used moves to the young one; when that is full the old one is forgotten and they swap. Holds
 /// at most `capacity` entries and never forgets one of the `capacity / 2` used last.
 #[derive(Clone, Debug)]
-pub struct Recent<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+pub struct Recent<K, V, S = RandomState> {
+    young: HashMap<K, V, S>,
+    old: HashMap<K, V, S>,
     capacity: usize,
     forgotten: u64,
 }
 
-impl<K: Hash + Eq, V> Recent<K, V> {
+impl<K: Hash + Eq, V, S: BuildHasher + Default> Recent<K, V, S> {
     /// At least two entries.
-    pub fn new(capacity: usize) -> Recent<K, V> {
-        Recent { young: HashMap::new(), old: HashMap::new(), capacity: capacity.max(2), forgotten: 0 }
+    pub fn new(capacity: usize) -> Recent<K, V, S> {
+        Recent { young: HashMap::default(), old: HashMap::default(), capacity: capacity.max(2), forgotten: 0 }
     }
 
     /// The entry of `key`, made by `make` if there is none. Counts as use.
     pub fn entry(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
-        if !self.young.contains_key(&key) && self.young.len() >= self.capacity / 2 {
+        if self.young.contains_key(&key) {
+            return self.young.entry(key).or_insert_with(make);
+        }
+        if self.young.len() >= self.capacity / 2 {
             let kept = self.old.remove_entry(&key);
             self.forgotten += self.old.len() as u64;
             self.old = std::mem::take(&mut self.young);
@@ -64,7 +67,7 @@ mod tests {
 
     #[test]
     fn keeps_what_is_used_and_stays_bounded() {
-        let mut map = Recent::new(100);
+        let mut map: Recent<_, _> = Recent::new(100);
         for number in 0..1_000 {
             *map.entry(number, || 0) += 1;
             *map.entry(-1, || 0) += 1;

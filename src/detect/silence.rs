@@ -3,12 +3,13 @@
 //! silent is not said here, but its kinds are not missed one by one then.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::gaps::Gaps;
+use super::keyed::{ById, Ids};
 use super::wording;
 use super::{Beat, Detector, Horizon, MeterId, Of, Seen, View, Want};
 use crate::model::{
@@ -57,9 +58,9 @@ pub struct Silence {
     enabled: bool,
     /// By meter.
     meters: Vec<Option<Box<State>>>,
-    by_kind: HashMap<KindId, MeterId>,
+    by_kind: ById<KindId, MeterId>,
     /// Kinds a rule speaks of: that they stop is good news.
-    bad: HashSet<KindId>,
+    bad: Ids<KindId>,
     /// When to look at whom, in event time. Each meter is in it at most once.
     due: BinaryHeap<Reverse<(Timestamp, MeterId)>>,
     /// Up to here time was followed.
@@ -136,8 +137,8 @@ impl Silence {
         Silence {
             enabled: config.enabled,
             meters: Vec::new(),
-            by_kind: HashMap::new(),
-            bad: HashSet::new(),
+            by_kind: ById::default(),
+            bad: Ids::default(),
             due: BinaryHeap::new(),
             heard: Timestamp::EPOCH,
             base: Timestamp::EPOCH,
@@ -324,6 +325,10 @@ impl Detector for Silence {
 
     fn ruled(&mut self, kind: KindId) {
         self.bad.insert(kind);
+    }
+
+    fn counts(&self) -> bool {
+        true
     }
 
     fn beat(&mut self, seen: &Seen<'_>, beat: &mut Beat, _: &mut Vec<Finding>) {

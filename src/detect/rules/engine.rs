@@ -11,6 +11,7 @@ use super::claim::{claim, key, key_text};
 use super::series::{Key, SavedCounter, Series};
 use super::set::{Line, Role, RuleSet};
 use super::spec::Rule;
+use crate::detect::keyed::ById;
 use crate::detect::mark::{Mark, Marks};
 use crate::detect::repeat::Report;
 use crate::detect::wording;
@@ -37,7 +38,7 @@ pub struct RuleDetector {
     /// Lines of one incident within this time are one finding.
     repeat: Period,
     /// Rules that concern a kind, by place. Quiet rules are not here: they want no lines.
-    kinds: HashMap<KindId, Vec<usize>>,
+    kinds: ById<KindId, Vec<usize>>,
     /// Lines that count, whether or not their incident ever comes about.
     marks: Marks,
 }
@@ -71,7 +72,7 @@ impl RuleDetector {
             sources: HashMap::new(),
             changed: false,
             repeat,
-            kinds: HashMap::new(),
+            kinds: ById::default(),
             marks: Marks::default(),
         }
     }
@@ -258,6 +259,11 @@ impl Detector for RuleDetector {
     }
 
     fn learned(&mut self, _: Timestamp, _: &mut Vec<Finding>) {}
+
+    /// Only those of sources: what is awaited in one that says nothing is not yet missed.
+    fn counts(&self) -> bool {
+        true
+    }
 
     fn source_beat(&mut self, _: &Arc<str>, _: Phase, beat: &mut Beat, out: &mut Vec<Finding>) {
         let Of::Source(name) = &beat.of else { return };

@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::id;
 use super::shape::{Break, Shape, Step, What};
+use crate::detect::keyed::ById;
 use crate::detect::mark::{Mark, Marks, Spot};
 use crate::detect::recent::Recent;
 use crate::detect::repeat::{Repeat, Report, apart};
@@ -23,6 +24,8 @@ pub const NAME: &str = "sessions";
 /// Sessions followed at a time, and sorts of them.
 const SESSIONS: usize = 10_000;
 const SORTS: usize = 256;
+/// Sorts that are found by comparing; the others by their hash.
+const COMPARED: usize = 8;
 /// A session of more lines is none: the word is no id.
 const MAX_LINES: u32 = 500;
 /// Sessions after which a sort that has no rule is given up.
@@ -66,7 +69,7 @@ pub struct Sessions {
     sorts: Vec<Sort>,
     /// Number of a sort by host and name.
     names: HashMap<(Arc<str>, Box<str>), u16>,
-    sessions: HashMap<u64, Session>,
+    sessions: ById<u64, Session>,
     /// When to look at each session again: one entry for each, at or before its time.
     due: BTreeSet<(Timestamp, u64)>,
     /// Incidents by what is wrong with which kind of line.
@@ -149,7 +152,7 @@ impl Sessions {
             repeat,
             sorts: Vec::new(),
             names: HashMap::new(),
-            sessions: HashMap::new(),
+            sessions: ById::default(),
             due: BTreeSet::new(),
             causes: Recent::new(CAUSES),
             marks: Marks::default(),
@@ -159,6 +162,13 @@ impl Sessions {
             saved_latest: Timestamp::EPOCH,
             resumed: Vec::new(),
         }
+    }
+
+    /// The number of a sort that is known: of few, by comparing.
+    fn known_sort(&self, host: &Arc<str>, sort: id::Sort<'_>) -> Option<u16> {
+        let same = |known: &&Sort| sort.is(&known.name) && (Arc::ptr_eq(&known.host, host) || known.host == *host);
+        let place = self.sorts.iter().take(COMPARED).position(|known| same(&known))?;
+        u16::try_from(place).ok()
     }
 
     fn sort(&mut self, host: &Arc<str>, name: String) -> Option<u16> {
@@ -271,7 +281,8 @@ impl Detector for Sessions {
 
     fn line(&mut self, seen: &Seen<'_>, _: &mut Vec<Finding>) -> bool {
         let Some((word, sort)) = id::id(seen.message) else { return true };
-        let Some(number) = self.sort(seen.host, sort.name()) else { return false };
+        let number = self.known_sort(seen.host, sort).or_else(|| self.sort(seen.host, sort.name()));
+        let Some(number) = number else { return false };
         let Some(sort) = self.sorts.get_mut(usize::from(number)) else { return false };
         if sort.given_up {
             return false;

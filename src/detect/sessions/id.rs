@@ -6,6 +6,29 @@ const BYTES: std::ops::RangeInclusive<usize> = 6..=64;
 /// Longest message that is looked at.
 const MESSAGE_BYTES: usize = 1_024;
 
+/// So many digits an id has at least.
+const DIGITS: u32 = 4;
+
+/// What a byte may be in an id.
+const OTHER: u8 = 0;
+const PART: u8 = 1;
+const DIGIT: u8 = 2;
+
+/// By byte: a table for every value there is.
+const CLASSES: [u8; 256] = {
+    let mut classes = [OTHER; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'0'..=b'9' => DIGIT,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'-' => PART,
+            _ => OTHER,
+        };
+        byte += 1;
+    }
+    classes
+};
+
 /// What ids of one sort have in common.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Sort<'a> {
@@ -26,18 +49,37 @@ impl Sort<'_> {
             Sort::Hex(length) => format!("hex{length}"),
         }
     }
+
+    /// Whether `name` is its name.
+    pub fn is(self, name: &str) -> bool {
+        match self {
+            Sort::Named(own) => own == name,
+            Sort::Number => name == "#",
+            Sort::Hex(length) => name.strip_prefix("hex").is_some_and(|digits| digits.parse() == Ok(length)),
+        }
+    }
 }
 
 /// The first word that could be an id, and its sort.
 pub fn id(message: &str) -> Option<(&str, Sort<'_>)> {
     let text = crate::model::clip(message, MESSAGE_BYTES);
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     let bytes = text.as_bytes();
+    let class = |at: usize| bytes.get(at).map(|byte| CLASSES[usize::from(*byte)]);
     let mut at = 0;
     while at < bytes.len() {
-        let start = at + bytes.iter().skip(at).take_while(|byte| !is_part(**byte)).count();
-        let length = bytes.iter().skip(start).take_while(|byte| is_part(**byte)).count();
-        at = start + length;
+        while class(at) == Some(OTHER) {
+            at += 1;
+        }
+        let start = at;
+        let mut digits = 0;
+        while let Some(class) = class(at).filter(|class| *class != OTHER) {
+            digits += u32::from(class == DIGIT);
+            at += 1;
+        }
+        let length = at - start;
+        if digits < DIGITS {
+            continue;
+        }
         // Parts of paths, times, addresses and versions.
         let before = start.checked_sub(1).and_then(|before| bytes.get(before)).copied().unwrap_or(b' ');
         let after = bytes.get(at).copied().unwrap_or(b' ');
@@ -55,9 +97,6 @@ pub fn id(message: &str) -> Option<(&str, Sort<'_>)> {
 
 fn sort(word: &str) -> Option<Sort<'_>> {
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
-    if digits < 4 {
-        return None;
-    }
     let plain = word.bytes().filter(|byte| *byte != b'-').count();
     if word.bytes().all(|byte| byte.is_ascii_digit()) {
         // Ports, sizes of pages, years: too small to name anything for long.
@@ -73,7 +112,7 @@ fn sort(word: &str) -> Option<Sort<'_>> {
     let name = name.trim_end_matches(['_', '-']);
     let parted = word.as_bytes().get(name.len()).is_some_and(|byte| matches!(byte, b'_' | b'-'));
     let letters = !name.is_empty() && name.len() <= 24 && name.bytes().all(|byte| !byte.is_ascii_digit());
-    (letters && parted && digits >= 4).then_some(Sort::Named(name))
+    (letters && parted).then_some(Sort::Named(name))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::align::{MAX_PLACES, Places};
 use super::sample::Sample;
+use crate::detect::keyed::Keyed;
 use crate::detect::recent::Recent;
 use crate::detect::wording::{self, Claim};
 use crate::detect::{Detector, Seen, View, Want};
@@ -45,7 +46,7 @@ impl Default for Config {
 
 pub struct Few {
     enabled: bool,
-    kinds: Recent<KindId, Watched>,
+    kinds: Recent<KindId, Watched, Keyed>,
     /// Known values and settled places since the last save.
     changed: bool,
     /// The baseline is complete.
