@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::align::{MAX_PLACES, Places};
 use super::sample::Sample;
+use crate::detect::keyed::Keyed;
 use crate::detect::recent::Recent;
 use crate::detect::repeat::{Repeat, Report, apart};
 use crate::detect::wording::{self, Claim};
@@ -52,7 +53,7 @@ impl Default for Config {
 pub struct Numbers {
     enabled: bool,
     repeat: Period,
-    kinds: Recent<KindId, Watched>,
+    kinds: Recent<KindId, Watched, Keyed>,
     changed: bool,
     learned: bool,
 }
@@ -151,9 +152,11 @@ impl Place {
                 *self.settled.insert(Settled { median, deviation, at: self.seen })
             }
         };
+        if value <= self.largest * TIMES_LARGEST {
+            return None;
+        }
         let deviations = (scale(value) - settled.median) / settled.deviation;
-        let far = deviations >= FAR && value > self.largest * TIMES_LARGEST;
-        far.then(|| Far { deviations, median: settled.median.exp_m1(), largest: self.largest })
+        (deviations >= FAR).then(|| Far { deviations, median: settled.median.exp_m1(), largest: self.largest })
     }
 
     /// Numbers that measure nothing: process ids, ports, counters.
@@ -180,34 +183,76 @@ fn scale(value: f64) -> f64 {
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
+    let middle = values.len() / 2;
+    if values.is_empty() {
+        return 0.0;
+    }
+    *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
 fn median_of_distances(kept: &VecDeque<f32>, from: f64) -> f64 {
     median(kept.iter().map(|value| (f64::from(*value) - from).abs()).collect())
 }
 
+/// Units, and how many base units one is. What is none of them counts as it is.
+const UNITS: &[(&str, f64)] = &[
+    ("ns", 1e-9),
+    ("us", 1e-6),
+    ("\u{b5}s", 1e-6),
+    ("ms", 1e-3),
+    ("m", 60.0),
+    ("min", 60.0),
+    ("h", 3_600.0),
+    ("d", 86_400.0),
+    ("k", 1_024.0),
+    ("kb", 1_024.0),
+    ("kib", 1_024.0),
+    ("mb", 1_048_576.0),
+    ("g", 1_073_741_824.0),
+    ("gb", 1_073_741_824.0),
+    ("gib", 1_073_741_824.0),
+    ("t", 1_099_511_627_776.0),
+    ("tb", 1_099_511_627_776.0),
+    ("tib", 1_099_511_627_776.0),
+];
+
 /// The number a value begins with, in its base unit: seconds, bytes, or as it is.
 fn number(value: &str) -> Option<f64> {
-    let end =
-        value.find(|letter: char| !letter.is_ascii_digit() && letter != '.' && letter != '-').unwrap_or(value.len());
-    let number: f64 = value.get(..end)?.parse().ok()?;
-    let unit = value.get(end..)?.trim_start();
-    let factor = match unit.to_ascii_lowercase().as_str() {
-        "ns" => 1e-9,
-        "us" | "µs" => 1e-6,
-        "ms" => 1e-3,
-        "m" | "min" => 60.0,
-        "h" => 3_600.0,
-        "d" => 86_400.0,
-        "k" | "kb" | "kib" => 1_024.0,
-        "mb" | "mib" => 1_048_576.0,
-        "g" | "gb" | "gib" => 1_073_741_824.0,
-        "t" | "tb" | "tib" => 1_099_511_627_776.0,
-        _ => 1.0,
+    let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
+    let end = value.bytes().take_while(|byte| is_part(byte)).count();
+    let digits = value.get(..end)?;
+    let number = match plain(digits.as_bytes()) {
+        Some(number) => number,
+        None => digits.parse().ok()?,
     };
+    if end == value.len() {
+        return Some(number).filter(|number| number.is_finite());
+    }
+    let unit = value.get(end..)?.trim_start();
+    let factor = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)).map_or(1.0, |(_, factor)| *factor);
     Some(number * factor).filter(|number| number.is_finite())
+}
+
+/// Up to fifteen digits, one point among them at most. The same as `parse`: number and power of ten are exact, so their
+/// quotient is rounded once.
+fn plain(digits: &[u8]) -> Option<f64> {
+    const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let mut number = 0u64;
+    let mut behind = None;
+    if digits.is_empty() || digits.len() > 15 {
+        return None;
+    }
+    for byte in digits {
+        match byte {
+            b'0'..=b'9' => {
+                number = number * 10 + u64::from(byte - b'0');
+                behind = behind.map(|digits: usize| digits + 1);
+            }
+            b'.' if behind.is_none() && digits.len() > 1 => behind = Some(0),
+            _ => return None,
+        }
+    }
+    Some(number as f64 / POWERS.get(behind.unwrap_or(0))?)
 }
 
 impl Detector for Numbers {
@@ -398,6 +443,18 @@ mod tests {
         check("x", None);
         check("", None);
         check("1.2.3", None);
+    }
+
+    #[test]
+    fn short_numbers_are_what_the_standard_library_makes_of_them() {
+        for digits in
+            ["7", "007", "0.1", "3.14159", "5.", ".5", "999999999999999", "0.00000000000001", "123456.789012345"]
+        {
+            assert_eq!(plain(digits.as_bytes()), digits.parse().ok().filter(|_| digits.len() <= 15), "{digits}");
+        }
+        for other in ["", ".", "..", "-1", "1.2.3", "1e5", "1000000000000000"] {
+            assert_eq!(plain(other.as_bytes()), None, "{other}");
+        }
     }
 
     #[test]
