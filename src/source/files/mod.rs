@@ -54,8 +54,9 @@ use tailer::{Tailer, Wake};
 
 pub use config::{FilesConfig, Limits, Pattern};
 
-/// Ticks are at least this far apart: a thousand writes a second are ten looks.
-const COALESCE: Duration = Duration::from_millis(100);
+/// Ticks are at least this far apart: a thousand writes a second are six looks. With the rest of the hints before it, the
+/// longest a written line waits to be seen: a quarter of a second.
+const COALESCE: Duration = Duration::from_millis(160);
 /// Longest wait, so that the pulse shows life.
 const PULSE: Duration = Duration::from_millis(900);
 
