@@ -315,7 +315,11 @@ impl Detector for Silence {
         NAME
     }
 
-    fn begin(&mut self, _: &Seen<'_>, _: bool, _: &mut Vec<Finding>) -> Want {
+    fn begin(&mut self, seen: &Seen<'_>, claimed: bool, _: &mut Vec<Finding>) -> Want {
+        // A rule that only waits for such a line, or looks at its values, does not say that it is bad.
+        if !claimed {
+            self.bad.remove(&seen.kind_id);
+        }
         Want::default()
     }
 

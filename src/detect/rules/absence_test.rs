@@ -88,6 +88,16 @@ fn nothing_is_overdue_before_its_own_log_was_read() {
 }
 
 #[test]
+fn an_end_that_no_longer_comes_is_missed_all_the_same() {
+    let mut script = host(JOBS);
+    script.live = true;
+    for at in 0..1_000 {
+        script.line(at, if at < 100 { "job: a done" } else { "other: words" });
+    }
+    assert_eq!(script.said("silence"), ["medium: A recurring line of job has stopped"]);
+}
+
+#[test]
 fn what_began_in_old_logs_is_no_alert() {
     let mut script = host(JOBS);
     script.phase = Phase::Learn;
