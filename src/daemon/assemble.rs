@@ -11,7 +11,7 @@ use crate::driver::{self, Parts, Reload, Remake};
 use crate::egress::Ledger;
 use crate::exit::{HintedError, UsageError};
 use crate::judge;
-use crate::llm::Client;
+use crate::llm::{Client, Frame};
 use crate::pipeline::{Effects, Pipeline, Settings};
 use crate::redact::Redactor;
 use crate::source::{Files, Journal, Limits, Source, Stdin, Syslog};
@@ -124,6 +124,14 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
     })
 }
 
+/// A run that is recorded or replayed asks in the same words as the recorded one.
+pub fn framed(settings: &mut Settings, client: &Client) {
+    if let Some(Frame { seed, max_input_tokens, max_output_tokens }) = client.frame() {
+        settings.seed = seed;
+        settings.room = judge::Room { max_input_tokens, max_output_tokens };
+    }
+}
+
 /// The one redactor of the process, with a key nobody else has.
 pub fn redactor(config: &Config) -> Arc<Redactor> {
     let mut key = [0u8; 32];
@@ -188,6 +196,7 @@ fn model(config: &Config, settings: &mut Settings, ledger: Ledger) -> (Option<Ar
     };
     match Client::new(&config.llm, config.backend(), key) {
         Ok(Some(client)) => {
+            framed(settings, &client);
             greeting.push(what_leaves(config));
             (Some(Arc::new(client.recorded_in(ledger))), greeting)
         }

@@ -19,7 +19,7 @@ use crate::config::{Config, Mistakes};
 use crate::driver::{Control, Driver, Reload};
 use crate::{exit, telemetry, web};
 
-pub use assemble::{host_name, ledger, redactor, settings};
+pub use assemble::{framed, host_name, ledger, redactor, settings};
 pub use control::{NAME as CONTROL_SOCKET, at_short_path};
 use signals::{Wish, Wishes};
 

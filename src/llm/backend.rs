@@ -39,7 +39,7 @@ pub struct Failure {
     /// input counts as spent.
     pub usage: Usage,
     /// Who answered, when that is known.
-    pub model: Option<String>,
+    pub model: Option<Box<str>>,
 }
 
 /// Whether the same request may be sent again.

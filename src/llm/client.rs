@@ -4,9 +4,12 @@ use std::fmt;
 
 use secrecy::SecretString;
 
+use super::anthropic::Anthropic;
+use super::cassette::Head;
 use super::gemini::Gemini;
 use super::limit::Limit;
 use super::openai::OpenAi;
+use super::replay::{Recorder, Replay};
 use super::retry::{self, Policy};
 use super::turns::Turns;
 use super::{Backend, Config, LlmBackend};
@@ -20,6 +23,16 @@ pub struct Client {
     policy: Policy,
     turns: Turns,
     ledger: Ledger,
+    frame: Option<Frame>,
+}
+
+/// What a run must keep to so that a recording of it can be replayed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Frame {
+    /// Of all random choices in requests.
+    pub seed: u64,
+    pub max_input_tokens: u32,
+    pub max_output_tokens: u32,
 }
 
 /// How often, how fast and how long a backend is asked.
@@ -44,6 +57,8 @@ pub enum BuildError {
     Key,
     #[error("cannot set up HTTPS: {0}")]
     Tls(String),
+    #[error("{0}")]
+    Cassette(String),
 }
 
 impl Client {
@@ -51,23 +66,29 @@ impl Client {
     /// the shape of a key. White space around the key is dropped: key files end in a newline.
     ///
     /// # Errors
-    /// When the key cannot be sent at all or TLS cannot be set up.
+    /// When the key cannot be sent at all, TLS cannot be set up, or a recording cannot be read or written.
     pub fn new(config: &Config, backend: Backend, key: Option<SecretString>) -> Result<Option<Client>, BuildError> {
-        let rows = &config.models;
-        let backend: Option<(Box<dyn LlmBackend>, Limits)> = match (backend, key) {
-            (Backend::Gemini, Some(key)) => Gemini::new(&config.gemini, rows, &key)?
-                .map(|gemini| (Box::new(gemini) as Box<dyn LlmBackend>, config.gemini.limits())),
-            (Backend::Openai, key) => OpenAi::new(&config.openai, rows, key.as_ref())?
-                .map(|openai| (Box::new(openai) as Box<dyn LlmBackend>, config.openai.limits())),
-            (Backend::Gemini, None) => None,
+        let Some((made, limits, replayed)) = make(config, backend, key)? else { return Ok(None) };
+        let (made, head) = match (&config.record, replayed) {
+            (Some(file), None) => {
+                let (recorder, head) = Recorder::new(made, file, config.room(backend))?;
+                (Box::new(recorder) as Box<dyn LlmBackend>, Some(head))
+            }
+            (_, head) => (made, head),
         };
-        Ok(backend.map(|(backend, limits)| Client::of(backend, limits)))
+        let frame = head.map(|head| Frame {
+            seed: head.seed,
+            max_input_tokens: head.max_input_tokens,
+            max_output_tokens: head.max_output_tokens,
+        });
+        Ok(Some(Client { frame, ..Client::of(made, limits) }))
     }
 
     /// A client of any backend.
     pub fn of(backend: Box<dyn LlmBackend>, limits: Limits) -> Client {
         Client {
             turns: Turns::new(backend.models().len()),
+            frame: None,
             backend,
             limit: Limit::new(limits.requests_per_minute, limits.tokens_per_minute),
             policy: Policy::new(limits.max_retries, limits.retry_delay.0, limits.timeout.0),
@@ -84,6 +105,11 @@ impl Client {
     /// The backend's name.
     pub fn name(&self) -> &'static str {
         self.backend.name()
+    }
+
+    /// What the run has to keep to, when it is recorded or replayed.
+    pub fn frame(&self) -> Option<Frame> {
+        self.frame
     }
 
     /// Waits until a request may leave and holds that place for the next [`Client::ask`]. Cancel-safe; calling it
@@ -118,6 +144,31 @@ impl Client {
             finished_at: Timestamp::from(jiff::Timestamp::now()),
         }
     }
+}
+
+type Made = (Box<dyn LlmBackend>, Limits, Option<Head>);
+
+/// The backend itself, and the head of its recording if it is one.
+fn make(config: &Config, backend: Backend, key: Option<SecretString>) -> Result<Option<Made>, BuildError> {
+    let rows = &config.models;
+    Ok(match (backend, key) {
+        (Backend::Gemini, Some(key)) => Gemini::new(&config.gemini, rows, &key)?
+            .map(|gemini| (Box::new(gemini) as Box<dyn LlmBackend>, config.gemini.limits(), None)),
+        (Backend::Anthropic, Some(key)) => Anthropic::new(&config.anthropic, rows, &key)?
+            .map(|anthropic| (Box::new(anthropic) as Box<dyn LlmBackend>, config.anthropic.limits(), None)),
+        (Backend::Openai, key) => OpenAi::new(&config.openai, rows, key.as_ref())?
+            .map(|openai| (Box::new(openai) as Box<dyn LlmBackend>, config.openai.limits(), None)),
+        (Backend::Replay, _) => match &config.replay.file {
+            Some(file) => {
+                let (replay, head) = Replay::new(file)?;
+                // Nobody is there to be spared.
+                let limits = Limits { requests_per_minute: 0, tokens_per_minute: 0, ..config.gemini.limits() };
+                Some((Box::new(replay), Limits { retry_delay: Period::from_secs(0), ..limits }, Some(head)))
+            }
+            None => None,
+        },
+        (Backend::Gemini | Backend::Anthropic, None) => None,
+    })
 }
 
 impl fmt::Debug for Client {

@@ -1,9 +1,11 @@
 //! `[llm]`: one table for each backend, and what callers may ask of whichever is chosen.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use super::models::ModelRow;
-use super::{GeminiConfig, OpenAiConfig};
+use super::{AnthropicConfig, GeminiConfig, OpenAiConfig, ReplayConfig};
 use crate::model::SecretRef;
 
 /// `[llm]`.
@@ -12,6 +14,10 @@ use crate::model::SecretRef;
 pub struct Config {
     pub gemini: GeminiConfig,
     pub openai: OpenAiConfig,
+    pub anthropic: AnthropicConfig,
+    pub replay: ReplayConfig,
+    /// Every request and its answer are added to this file; `[llm.replay]` answers from it.
+    pub record: Option<PathBuf>,
     /// `[[llm.models]]`: prices and rules that come before the shipped table.
     pub models: Vec<ModelRow>,
 }
@@ -21,15 +27,20 @@ pub struct Config {
 pub enum Backend {
     Gemini,
     Openai,
+    Anthropic,
+    /// A recorded run.
+    Replay,
 }
 
 impl Backend {
-    pub const ALL: [Backend; 2] = [Backend::Gemini, Backend::Openai];
+    pub const ALL: [Backend; 4] = [Backend::Gemini, Backend::Openai, Backend::Anthropic, Backend::Replay];
 
     pub fn name(self) -> &'static str {
         match self {
             Backend::Gemini => "gemini",
             Backend::Openai => "openai",
+            Backend::Anthropic => "anthropic",
+            Backend::Replay => "replay",
         }
     }
 
@@ -45,6 +56,8 @@ impl Config {
         match backend {
             Backend::Gemini => &self.gemini.model,
             Backend::Openai => &self.openai.model,
+            Backend::Anthropic => &self.anthropic.model,
+            Backend::Replay => Backend::Replay.name(),
         }
     }
 
@@ -56,7 +69,15 @@ impl Config {
                 "llm.openai.model",
                 "backend `openai` needs a model; write it like [llm.openai] model = \"llama3.2:3b\"",
             )),
-            Backend::Openai => None,
+            Backend::Anthropic if self.anthropic.model.is_empty() => Some((
+                "llm.anthropic.model",
+                "backend `anthropic` needs a model; write it like [llm.anthropic] model = \"claude-haiku-4-5\"",
+            )),
+            Backend::Replay if self.replay.file.is_none() => Some((
+                "llm.replay.file",
+                "backend `replay` needs a recording; write it like [llm.replay] file = \"/path/recorded.jsonl\"",
+            )),
+            Backend::Openai | Backend::Anthropic | Backend::Replay => None,
         }
     }
 
@@ -65,6 +86,9 @@ impl Config {
         match backend {
             Backend::Gemini => (self.gemini.max_input_tokens, self.gemini.max_output_tokens),
             Backend::Openai => (self.openai.max_input_tokens, self.openai.max_output_tokens),
+            Backend::Anthropic => (self.anthropic.max_input_tokens, self.anthropic.max_output_tokens),
+            // Until the recording has said its own.
+            Backend::Replay => (self.gemini.max_input_tokens, self.gemini.max_output_tokens),
         }
     }
 
@@ -76,13 +100,16 @@ impl Config {
         match backend {
             Backend::Gemini => self.gemini.key(),
             Backend::Openai => self.openai.key(),
+            Backend::Anthropic => self.anthropic.key(),
+            Backend::Replay => Ok(None),
         }
     }
 
     /// Whether nothing can be asked without a key.
     pub fn needs_key(&self, backend: Backend) -> bool {
         match backend {
-            Backend::Gemini => true,
+            Backend::Gemini | Backend::Anthropic => true,
+            Backend::Replay => false,
             Backend::Openai => !self.openai.is_local(),
         }
     }

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub enum Form {
     /// By a JSON schema that the server enforces.
     Schema,
+    /// As the arguments of a tool that must be called.
+    Tool,
     /// As a JSON object, with the schema where llama-cpp-python looks for it.
     ObjectWithSchema,
     /// As any JSON object.

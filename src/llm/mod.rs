@@ -19,15 +19,20 @@ mod config;
 mod models;
 mod gemini;
 mod openai;
+mod anthropic;
+mod cassette;
+mod replay;
 
+pub use anthropic::Config as AnthropicConfig;
 pub use backend::{Again, Failure, LlmBackend};
-pub use client::{BuildError, Client, Limits};
+pub use client::{BuildError, Client, Frame, Limits};
 pub use config::{Backend, Config};
 pub use gemini::Config as GeminiConfig;
 pub use models::{ModelRow, cost_usd};
 pub use openai::Config as OpenAiConfig;
+pub use replay::Config as ReplayConfig;
 
 use crate::registry::Component;
 
 /// Every backend there is: `judge.backend` names one of them.
-pub const BACKENDS: &[Component] = &[gemini::COMPONENT, openai::COMPONENT];
+pub const BACKENDS: &[Component] = &[gemini::COMPONENT, openai::COMPONENT, anthropic::COMPONENT, replay::COMPONENT];

@@ -39,6 +39,7 @@ pub struct ModelRow {
 struct Shipped {
     gemini: Vec<ModelRow>,
     openai: Vec<ModelRow>,
+    anthropic: Vec<ModelRow>,
 }
 
 static SHIPPED: LazyLock<Shipped> =
@@ -56,6 +57,9 @@ impl Models {
         let shipped: &[ModelRow] = match backend {
             Backend::Gemini => &SHIPPED.gemini,
             Backend::Openai => &SHIPPED.openai,
+            Backend::Anthropic => &SHIPPED.anthropic,
+            // What a model costs was paid when it was recorded.
+            Backend::Replay => &[],
         };
         Models { own: own.to_vec(), shipped }
     }
@@ -143,6 +147,9 @@ mod tests {
         check(Backend::Openai, "gpt-4o-mini-2024-07-18", Some("gpt-4o-mini"));
         check(Backend::Openai, "gpt-4o-ultra", None);
         check(Backend::Openai, "gpt-5.55-pro", None);
+        check(Backend::Anthropic, "claude-haiku-4-5-20251001", Some("claude-haiku-4-5"));
+        check(Backend::Anthropic, "claude-sonnet-5-5", Some("claude-sonnet-5-5"));
+        check(Backend::Replay, "gemini-3.5-flash-lite", None);
     }
 
     #[test]
@@ -166,7 +173,7 @@ mod tests {
 
     #[test]
     fn every_shipped_row_says_one_thing_about_thinking() {
-        for row in SHIPPED.gemini.iter().chain(&SHIPPED.openai) {
+        for row in SHIPPED.gemini.iter().chain(&SHIPPED.openai).chain(&SHIPPED.anthropic) {
             assert!(row.thinking_level.is_none() || row.thinking_budget.is_none(), "{}", row.prefix);
             assert!(row.cached.is_some_and(|cached| cached <= row.input), "{}", row.prefix);
         }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::support::gemini::{FakeGemini, Fault};
 
-static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(&redact::Config::default(), [7; 32]));
+pub static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(&redact::Config::default(), [7; 32]));
 
 pub fn now() -> Timestamp {
     Timestamp::from_seconds(1_795_000_000)

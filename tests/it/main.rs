@@ -24,3 +24,5 @@ mod gemini;
 mod gemini_failures;
 mod gemini_fake;
 mod openai;
+mod anthropic;
+mod replay;

@@ -142,6 +142,9 @@ pub fn run(analyze: &Analyze, quiet: bool) -> anyhow::Result<u8> {
 /// The pipeline's part of the config, for looking back.
 fn settings(options: &Options, model: &judge::Model) -> anyhow::Result<Settings> {
     let mut settings = crate::daemon::settings(&options.config)?;
+    if let Some(client) = &model.client {
+        crate::daemon::framed(&mut settings, client);
+    }
     settings.no_judge = model.none_because.as_deref().map(Arc::from);
     // An incident is one incident however long it was silent.
     settings.triage.quiet_after = Period::from_secs(200 * 365 * 86_400);

@@ -25,7 +25,7 @@ pub fn read(body: &str, asked: &str, estimated_input: u32) -> Result<Completion,
     let block = value.pointer("/promptFeedback/blockReason").and_then(Value::as_str);
     match judge_end(finish, block, !text.trim().is_empty()) {
         None => Ok(Completion { text, usage, model }),
-        Some((again, outcome)) => Err(Failure { again, elsewhere: None, outcome, usage, model: Some(model) }),
+        Some((again, outcome)) => Err(Failure { again, elsewhere: None, outcome, usage, model: Some(model.into()) }),
     }
 }
 

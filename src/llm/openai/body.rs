@@ -85,7 +85,7 @@ pub fn request(
             Form::Schema => Some(Format::JsonSchema { json_schema: Named { name: "verdicts", schema } }),
             Form::ObjectWithSchema => Some(Format::JsonObject { schema: Some(schema) }),
             Form::Object => Some(Format::JsonObject { schema: None }),
-            Form::Plain => None,
+            Form::Tool | Form::Plain => None,
         },
     })
 }

@@ -40,7 +40,7 @@ pub fn read(body: &str, asked: &str, estimated_input: u32) -> Result<Completion,
             (Again::Once, JudgeFailure::Split { reason })
         }
     };
-    Err(Failure { again, elsewhere: None, outcome, usage, model: Some(model) })
+    Err(Failure { again, elsewhere: None, outcome, usage, model: Some(model.into()) })
 }
 
 /// A string, or a list of parts.

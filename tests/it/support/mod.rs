@@ -8,4 +8,5 @@ pub mod smtp;
 pub mod gemini;
 pub mod openai;
 pub mod planted;
+pub mod anthropic;
 pub mod writers;
