@@ -19,6 +19,8 @@ pub struct Pauses {
     /// The provider asked for it: it outlasts a restart.
     lasting: bool,
     failures: u32,
+    /// When it was looked at last: a clock that was set back must not make a pause longer.
+    seen: Option<Timestamp>,
 }
 
 impl Pauses {
@@ -32,8 +34,13 @@ impl Pauses {
         self.current.as_ref().map(|(until, _)| *until)
     }
 
-    /// Forgets a pause that is over.
+    /// Forgets a pause that is over. What is left of one stays what it was when the clock was set back.
     pub fn tick(&mut self, now: Timestamp) {
+        if let (Some(seen), Some((until, _))) = (self.seen.replace(now), &mut self.current)
+            && now < seen
+        {
+            *until = now.saturating_add(until.since(seen));
+        }
         if self.until().is_some_and(|until| until <= now) {
             self.current = None;
         }
@@ -109,6 +116,18 @@ mod tests {
         assert_eq!(pauses.reason(now), Some("quota"));
         assert_eq!(pauses.reason(Timestamp::from_seconds(50_000)), None);
         pauses.tick(Timestamp::from_seconds(50_000));
+        assert_eq!(pauses.until(), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_pause_longer() {
+        let mut pauses = Pauses::default();
+        let future = Timestamp::from_seconds(2_000_000_000);
+        pauses.tick(future);
+        pauses.later(future, Duration::from_secs(60), "down");
+        pauses.tick(Timestamp::from_seconds(1_000));
+        assert_eq!(pauses.until(), Some(Timestamp::from_seconds(1_060)));
+        pauses.tick(Timestamp::from_seconds(1_060));
         assert_eq!(pauses.until(), None);
     }
 

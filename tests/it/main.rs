@@ -26,3 +26,4 @@ mod gemini_fake;
 mod openai;
 mod anthropic;
 mod replay;
+mod scripted;

@@ -32,8 +32,14 @@ impl Authority {
 
     /// A server with a certificate for `names` (DNS names or IPs) by this authority.
     pub fn server(&self, names: &[&str]) -> Arc<ServerConfig> {
+        self.server_until(names, 4096)
+    }
+
+    /// As [`Authority::server`]; the certificate ends with the first day of `year`.
+    pub fn server_until(&self, names: &[&str], year: i32) -> Arc<ServerConfig> {
         let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let parameters = CertificateParams::new(names).expect("valid names");
+        let mut parameters = CertificateParams::new(names).expect("valid names");
+        parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
         let key = KeyPair::generate().expect("a key pair");
         let certificate = parameters.signed_by(&key, &self.issuer).expect("a signed certificate");
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a PKCS#8 key");
