@@ -27,3 +27,4 @@ mod openai;
 mod anthropic;
 mod replay;
 mod scripted;
+mod real_model;
