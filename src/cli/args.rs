@@ -41,6 +41,11 @@ pub enum Command {
     Templates(Templates),
     /// Say whether a config is right, every mistake at once
     CheckConfig(CheckConfig),
+    /// Take over a config of the original system
+    Config {
+        #[command(subcommand)]
+        what: ConfigWhat,
+    },
     /// Show how one line is parsed, masked, matched, judged and what would leave the host
     Explain(Explain),
     /// Show exactly what of some lines may leave this host
@@ -241,6 +246,25 @@ pub struct CheckConfig {
     /// Config file
     #[arg(value_name = "FILE", default_value = "/etc/logwren/logwren.toml")]
     pub file: PathBuf,
+}
+
+#[derive(Subcommand, Debug, Clone)]
+pub enum ConfigWhat {
+    /// Translate a config.json and say what became of every key
+    ///
+    /// The new config goes to standard output, what became of the keys to standard error. Secrets are never taken.
+    Import(ImportConfig),
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct ImportConfig {
+    /// The config.json
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Write the new config here; never over a file that is there
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -13,6 +13,7 @@ mod mining_test;
 mod assignments;
 mod templates;
 mod check_config;
+mod import;
 mod explain;
 mod redact;
 mod egress;
@@ -75,6 +76,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Analyze(analyze) => analyze::run(&analyze, arguments.quiet > 0),
         Command::Templates(templates) => templates::run(&templates),
         Command::CheckConfig(check) => check_config::run(&check),
+        Command::Config { what } => import::run(&what),
         Command::Explain(explain) => explain::run(&explain),
         Command::Redact(redact) => redact::run(&redact),
         Command::Egress(egress) => egress::run(&egress),

@@ -9,6 +9,7 @@ mod places;
 mod rules;
 mod secrets;
 mod model;
+pub mod original;
 
 use std::path::{Path, PathBuf};
 

@@ -273,3 +273,43 @@ fn a_crashed_reader_begins_again() {
     assert!(said.iter().any(|notice| matches!(notice, Notice::Gap { reason, .. } if reason.contains("begins again"))));
     assert_eq!(incidents, 2, "one about ourselves, and one about its new kind of line");
 }
+
+#[test]
+fn a_config_of_the_original_system_is_taken_over() {
+    let home = Home::new();
+    let old = home.write(
+        "config.json",
+        r#"{"input_csv_path": "log_structured.csv", "output_csv_path": "anomalies_detected.csv", "chunk_size": 50,
+            "max_retries": 3, "rate_limit_delay": 1, "log_level": "INFO", "confidence_threshold": 0.7,
+            "llm": {"model": "gemini-pro", "temperature": 0.2, "max_tokens": 2048},
+            "monitor": {"batch_size": 10, "batch_timeout": 5, "watch_directories": ["/var/log"]},
+            "alerts": {"email": {"enabled": true, "recipients": ["admin@company.com"], "smtp_server": "mx.company.com",
+                                 "username": "bot", "password": "hunter2"},
+                       "webhook": {"enabled": true, "url": "https://hooks.slack.com/services/T0/B0/hunter3"},
+                       "severity_thresholds": {"high": 0.9, "medium": 0.6}}}"#,
+    );
+    let new = home.path("new.toml");
+    let logwren =
+        |words: &[&std::ffi::OsStr]| Command::new(env!("CARGO_BIN_EXE_logwren")).args(words).output().expect("runs");
+    let import: [&std::ffi::OsStr; 5] =
+        ["config".as_ref(), "import".as_ref(), old.as_os_str(), "--out".as_ref(), new.as_os_str()];
+    let output = logwren(&import);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let keys = "input_csv_path output_csv_path chunk_size max_retries rate_limit_delay log_level confidence_threshold \
+                llm.model llm.temperature llm.max_tokens monitor.batch_size monitor.batch_timeout \
+                monitor.watch_directories alerts.email alerts.webhook alerts.severity_thresholds.high \
+                alerts.severity_thresholds.medium";
+    for key in keys.split_whitespace() {
+        assert!(said.lines().any(|line| line.starts_with(&format!("{key}: "))), "{key}: {said}");
+    }
+    assert!(!said.contains("hunter"), "{said}");
+    let check = logwren(&["check-config".as_ref(), new.as_os_str()]);
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+    // Never over what is there.
+    assert_eq!(logwren(&import).status.code(), Some(2));
+    home.write("bad.json", "chunk_size = 50");
+    let bad = logwren(&["config".as_ref(), "import".as_ref(), home.path("bad.json").as_os_str()]);
+    assert_eq!(bad.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&bad.stderr).contains("this is no JSON"));
+}
