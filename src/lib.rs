@@ -22,6 +22,11 @@
 //! [positions](model::Position) of the lines in one transaction of the [`store`], and only then starts what the effects ask
 //! for.
 //!
+//! # As a library
+//!
+//! [`Analysis`] reads whole logs and gives a [`Report`](report::Report), [`Records`] takes records of a source of one's own,
+//! and [`Watch`] runs the daemon with a callback for incidents. Everything else is open to read, and may change.
+//!
 //! # The rooms
 //!
 //! | floor | rooms | do | may import |
@@ -32,7 +37,7 @@
 //! | wet | [`source`], [`llm`], [`deliver`], [`store`] | all the I/O; strangers to one another | `model`, `registry`, `telemetry` (and `redact` for deliver, `egress` for llm and deliver) |
 //! | wet, below | [`egress`] | the ledger of what left the host; nothing leaves without a row in it | `model` |
 //! | windows | [`report`], [`web`] | show what the store holds | `model`, `store`, `telemetry` |
-//! | top | [`config`], [`driver`], [`daemon`], [`cli`] | settings, the loop, the life of the service, the words typed | see `tests/it/architecture.rs` |
+//! | top | [`config`], [`driver`], [`daemon`], [`analysis`], [`cli`] | settings, the loop, the life of the service, old logs as a whole, the words typed | see `tests/it/architecture.rs` |
 //!
 //! `tests/it/architecture.rs` holds this table and fails on any other import.
 //!
@@ -63,7 +68,7 @@
 //! | a notifier | a [`Notifier`](deliver::Notifier) in its own file, and a line in [`deliver::COMPONENTS`] |
 //! | a config key | the `Config` of the room that reads it, and `config/logwren.toml` with its default |
 //! | something durable | a [`Fact`](model::Fact), and its row in [`store`] with a new schema file |
-//! | a kind of report | a file in [`report`], and a line in `cli/analyze/output.rs` |
+//! | a kind of report | a file in [`report`], and a line in `analysis/output.rs` |
 //! | a command | `cli/args.rs`, a file in [`cli`], and the table in `README.md` |
 //!
 //! # Words
@@ -108,6 +113,10 @@ pub mod web;
 pub mod config;
 pub mod driver;
 pub mod daemon;
+pub mod analysis;
 pub mod cli;
 pub mod exit;
 pub mod telemetry;
+
+pub use analysis::{Analysis, Record, Records};
+pub use daemon::Watch;

@@ -2,7 +2,6 @@
 
 mod args;
 mod place;
-mod inputs;
 mod analyze;
 mod blocks;
 mod reads;
@@ -32,6 +31,7 @@ use std::io::Write;
 
 use clap::{CommandFactory, Parser};
 
+use crate::analysis::inputs;
 use crate::config::Mistakes;
 use crate::exit;
 use crate::model::Word;

@@ -21,6 +21,7 @@ pub fn watch(watch: Watch, louder: i16) -> anyhow::Result<daemon::Options> {
         state_dir: watch.place.state_dir.clone(),
         stdin: watch.paths.iter().any(|path| path == "-"),
         louder,
+        callback: None,
     })
 }
 

@@ -4,11 +4,11 @@ use std::io::IsTerminal;
 
 use anyhow::bail;
 
+use crate::analysis::output::{self, Files, Paths};
 use crate::exit::{self, HintedError};
 use crate::report;
 use crate::store::{Reader, StoreError};
 
-use super::analyze::output::{self, Files, Paths};
 use super::args::StoredReport;
 use super::place;
 

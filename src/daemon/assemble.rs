@@ -17,7 +17,7 @@ use crate::redact::Redactor;
 use crate::source::{Files, Journal, Limits, Source, Stdin, Syslog};
 use crate::store::{Store, StoreError};
 
-use super::Options;
+use super::{Options, Watch};
 
 /// Everything a start needs.
 pub struct Assembled {
@@ -33,7 +33,11 @@ pub struct Assembled {
 pub fn everything(options: &Options) -> anyhow::Result<Assembled> {
     let config = &options.config;
     let mut settings = settings(config)?;
-    let deliverers = deliverers(config, Arc::clone(&settings.redactor))?;
+    let nobody_else = options.callback.is_none();
+    let mut deliverers = deliverers(config, Arc::clone(&settings.redactor), nobody_else)?;
+    if let Some(callback) = &options.callback {
+        deliverers = deliverers.with_callback(Watch::NOTIFIER.into(), Arc::clone(callback));
+    }
     settings.notifiers = deliverers.names();
     let opened = Store::open(&config.state_dir, driver::now()).map_err(|error| cannot_open(config, error))?;
     let ledger = ledger(&config.state_dir)?;
@@ -86,7 +90,7 @@ fn cannot_open(config: &Config, error: StoreError) -> HintedError {
 pub fn reload(config: &Config, stdin: bool) -> anyhow::Result<Reload> {
     let mut settings = settings(config)?;
     let ledger = ledger(&config.state_dir)?;
-    let deliverers = deliverers(config, Arc::clone(&settings.redactor))?.recorded_in(ledger.clone());
+    let deliverers = deliverers(config, Arc::clone(&settings.redactor), true)?.recorded_in(ledger.clone());
     settings.notifiers = deliverers.names();
     let (model, _) = model(config, &mut settings, ledger);
     // Standard input cannot be opened again.
@@ -161,8 +165,9 @@ pub fn ledger(state_dir: &Path) -> anyhow::Result<Ledger> {
     })
 }
 
-fn deliverers(config: &Config, redactor: Arc<Redactor>) -> anyhow::Result<Deliverers> {
-    let nobody = config.notifiers.names().is_empty();
+/// `nobody_else`: where no notifier is configured, alerts are printed.
+fn deliverers(config: &Config, redactor: Arc<Redactor>, nobody_else: bool) -> anyhow::Result<Deliverers> {
+    let nobody = nobody_else && config.notifiers.names().is_empty();
     let notifiers = if nobody { deliver::Config::stdout_only() } else { config.notifiers.clone() };
     Deliverers::new(&notifiers, &resolve, redactor).map_err(|problems| {
         UsageError {

@@ -2,6 +2,7 @@
 
 mod assemble;
 mod control;
+mod embed;
 mod notices;
 mod report;
 mod signals;
@@ -16,11 +17,13 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Mistakes};
+use crate::deliver::Callback;
 use crate::driver::{Control, Driver, Reload};
 use crate::{exit, telemetry, web};
 
 pub use assemble::{framed, host_name, ledger, redactor, settings};
 pub use control::{NAME as CONTROL_SOCKET, at_short_path};
+pub use embed::{Watch, Watching};
 use signals::{Wish, Wishes};
 
 /// What `watch` was asked for, already checked.
@@ -33,6 +36,8 @@ pub struct Options {
     pub stdin: bool,
     /// `-v` minus `-q`.
     pub louder: i16,
+    /// Who is told in this process.
+    pub callback: Option<Callback>,
 }
 
 /// Runs until SIGTERM or SIGINT, or until every source has ended.

@@ -86,9 +86,13 @@ pub trait Notifier: Send + Sync {
     fn describe(&self) -> String;
 }
 
+/// Somebody in this process, who gets the alert itself.
+pub type Callback = Arc<dyn Fn(&Alert) + Send + Sync>;
+
 /// All notifiers of a config, ready to send.
 pub struct Deliverers {
     entries: Vec<Entry>,
+    callback: Option<(Arc<str>, Callback)>,
     redactor: Arc<Redactor>,
     /// For the times people read.
     zone: TimeZone,
@@ -137,7 +141,7 @@ impl Deliverers {
             }
         }
         if problems.is_empty() {
-            Ok(Deliverers { entries, redactor, zone: TimeZone::system(), ledger: Ledger::memory() })
+            Ok(Deliverers { entries, callback: None, redactor, zone: TimeZone::system(), ledger: Ledger::memory() })
         } else {
             Err(problems)
         }
@@ -149,9 +153,16 @@ impl Deliverers {
         self
     }
 
+    /// Tells `callback` too, under this name.
+    #[must_use]
+    pub fn with_callback(self, name: Arc<str>, callback: Callback) -> Deliverers {
+        Deliverers { callback: Some((name, callback)), ..self }
+    }
+
     /// In config order; what routes may name.
     pub fn names(&self) -> Vec<Arc<str>> {
-        self.entries.iter().map(|entry| entry.name.clone()).collect()
+        let callback = self.callback.iter().map(|(name, _)| name);
+        self.entries.iter().map(|entry| &entry.name).chain(callback).cloned().collect()
     }
 
     /// Name and description of each, for `check-config`.
@@ -161,6 +172,10 @@ impl Deliverers {
 
     /// One attempt to send `alert` through the notifier it names.
     pub async fn deliver(&self, alert: Alert) -> Delivery {
+        if let Some((_, callback)) = self.callback.as_ref().filter(|(name, _)| *name == alert.notifier) {
+            callback(&alert);
+            return Delivery { alert: alert.id, outcome: DeliveryOutcome::Delivered };
+        }
         let outcome = match self.entries.iter().find(|entry| entry.name == alert.notifier) {
             Some(entry) => {
                 let message = Message::new(&alert, &self.redactor, entry.redact, self.zone.clone());

@@ -98,6 +98,13 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "analysis",
+        &[
+            "model", "redact", "parse", "detect", "judge", "pipeline", "source", "llm", "store", "report", "config",
+            "driver", "daemon", "exit",
+        ],
+    ),
+    (
         "cli",
         &[
             "model",
@@ -121,6 +128,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "config",
             "driver",
             "daemon",
+            "analysis",
             "telemetry",
             "exit",
         ],

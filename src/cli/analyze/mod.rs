@@ -1,60 +1,53 @@
-//! `analyze`: log files in, anomalies and reports out. The way of a run: options, a look at what is normal, the lines, the
-//! model's questions, a second look where a verdict flagged lines already passed, the files.
-//!
-//! *Not here:* how lines are judged (pipeline), what reports look like (report).
+//! `analyze`: what is typed, what a terminal sees, and the exit code. Analyzes nothing itself (analysis).
 
-mod options;
-mod text;
-mod table;
-mod export;
-mod archive;
-pub mod spool;
-pub mod chunk;
-pub mod stream;
-pub mod feed;
-mod rows;
-mod trail;
-mod collect;
-mod engine;
-mod judge;
-pub mod progress;
-mod finish;
-pub mod output;
+mod progress;
 
-use std::collections::HashMap;
+use std::cell::RefCell;
 use std::io::IsTerminal;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use anyhow::Context as _;
+use anyhow::Context;
 
-use crate::model::{Period, Severity, Timestamp};
-use crate::pipeline::{Effects, Pipeline, Settings};
+use crate::analysis::{Analysis, Event, Paths, output};
+use crate::exit::{self, UsageError};
+use crate::judge;
+use crate::model::{Period, Severity, Timestamp, inert::one_line};
+use crate::parse::Format;
 use crate::report::{self, Report};
-use crate::{exit, parse};
 
-use super::args::Analyze;
-use super::inputs::{self, Input};
+use super::args::{Analyze, JudgeMode};
+use super::place;
 
-use engine::Engine;
-use feed::{Feed, Inputs, Watch};
-use options::Options;
 use progress::Progress;
-use spool::Stdin;
-
-/// Lines of each input that teach what is normal, where nothing else does: a tenth of it, within these.
-const LEAST_LEARNED: u64 = 200;
-const MOST_LEARNED: u64 = 100_000;
 
 pub fn run(analyze: &Analyze, quiet: bool) -> anyhow::Result<u8> {
     if analyze.schema {
         output::show(report::SCHEMA)?;
         return Ok(exit::OK);
     }
-    let mut options = Options::check(analyze)?;
-    let quiet = quiet || options.paths.stdout_is_taken();
-    let inputs = inputs::named(&analyze.inputs)?;
-    let baseline = inputs::named(&analyze.baseline)?;
+    let config = place::load(&analyze.place)?;
+    let zone = config.parse.timezone.as_ref().map_or_else(jiff::tz::TimeZone::system, |zone| zone.time_zone().clone());
+    let paths = paths(analyze)?;
+    let quiet = quiet || paths.stdout_is_taken();
+    let mut analysis = Analysis::new(config)
+        .since(at("--since", analyze.since.as_ref(), &zone)?)
+        .until(at("--until", analyze.until.as_ref(), &zone)?)
+        .baseline(&analyze.baseline)
+        .write(paths.clone());
+    if let Some(mode) = analyze.judge {
+        analysis = analysis.judge(match mode {
+            JudgeMode::Off => judge::Mode::Off,
+            JudgeMode::Templates => judge::Mode::Templates,
+            JudgeMode::Lines => judge::Mode::Lines,
+        });
+    }
+    if let Some(name) = analyze.format.as_deref()
+        && let Some(format) = Format::from_config(name).map_err(|message| UsageError { message, hint: None })?
+    {
+        analysis = analysis.format(format);
+    }
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         // The second one ends us at once.
@@ -62,95 +55,64 @@ pub fn run(analyze: &Analyze, quiet: bool) -> anyhow::Result<u8> {
             .context("cannot catch signals")?;
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot catch signals")?;
     }
-    let model = judge::model(&mut options.config, options.judge, &inputs)?;
-    if let Some(said) = model.said.as_ref().filter(|_| !quiet) {
-        eprintln!("{}", crate::model::inert::one_line(said));
-    }
-    let mut settings = settings(&options, &model)?;
-    let context = parse::Context { zone: settings.zone.clone(), host: Arc::clone(&settings.host) };
-    let redactor = Arc::clone(&settings.redactor);
-    let own_beginning = options.since.is_none() && baseline.is_empty();
-    // The lines that teach are analyzed afterwards: rules must not count them twice.
-    let rules = own_beginning.then(|| std::mem::take(&mut settings.rules));
-    let with_rules = rules.map(|rules| Settings { rules, ..settings.clone() });
-    let mut state = output::State::open(&options.config, model.client.is_some());
-    let mut pipeline = Pipeline::new(settings);
-    pipeline.on_event_time();
-    if let Some(snapshot) = state.take_snapshot() {
-        pipeline.restore(snapshot, crate::driver::now(), &mut Effects::default());
-    }
-    let names = inputs.iter().map(Input::name).collect();
-    let mut engine = Engine::new(pipeline, names, context.zone.clone())?;
-    engine.remarks.append(&mut state.problems);
-
-    let needs_stdin = inputs.contains(&Input::Stdin) || baseline.contains(&Input::Stdin);
-    let stdin = needs_stdin.then(|| Stdin::new(Box::new(std::io::stdin()), Arc::clone(&stop))).transpose()?;
-    let read = Arc::new(AtomicU64::new(0));
-    let sizes = Arc::new(progress::sizes_of(inputs.iter().chain(&baseline)));
-    let now = crate::driver::now();
-    let all = |inputs: &[Input], read: &Arc<AtomicU64>| Inputs {
-        inputs: inputs.to_vec(),
-        stdin: stdin.clone(),
-        context: context.clone(),
-        now,
-        format: options.format.clone(),
-        sizes: Arc::clone(&sizes),
-        read: Arc::clone(read),
-    };
-    let unread = Arc::new(AtomicU64::new(0));
-    teach(&mut engine, &options, &all(&baseline, &unread), &all(&inputs, &unread), &stop);
-    if let Some(settings) = with_rules {
-        engine.reload(settings);
-    }
     let terminal = std::io::stderr().is_terminal() && !quiet;
-    let zone = (!quiet).then(|| context.zone.clone());
-    let progress = Progress::new(progress::total(&inputs, &sizes), terminal, zone);
-    watch(&mut engine, &options, &all(&inputs, &read), &stop, &progress)?;
-    engine.end_of_lines();
-    if let Some(client) = model.client.as_ref().filter(|_| !stop.load(Ordering::Relaxed)) {
-        progress.say("asking the model");
-        judge::ask(&mut engine, client, &stop)?;
-    }
-    engine.collector.settle();
-    progress.found(&engine.collector.take_fresh())?;
-    let second = engine.needs_second_pass() && !stop.load(Ordering::Relaxed);
-    let rows = if second {
-        progress.say("reading again what the verdicts flagged");
-        Some(again(&mut engine, &options, &all(&inputs, &unread))?)
-    } else {
-        None
-    };
+    let progress = Rc::new(Progress::new(terminal, (!quiet).then_some(zone)));
+    let failed = Rc::new(RefCell::new(None));
+    let analysis = analysis.stop(stop).on_event({
+        let (progress, failed) = (Rc::clone(&progress), Rc::clone(&failed));
+        move |event| match event {
+            Event::Note(said) => {
+                if !quiet {
+                    eprintln!("{}", one_line(said));
+                }
+            }
+            Event::Reading { bytes, total, lines } => progress.at(bytes, total, lines),
+            Event::Busy(what) => progress.say(what),
+            Event::Found(incident) => {
+                if let Err(error) = progress.found(incident) {
+                    failed.borrow_mut().get_or_insert(error);
+                }
+            }
+        }
+    });
+    let (report, worst) = analysis.run_to_end(&analyze.inputs)?;
     progress.done();
-    engine.metrics.bytes = read.load(Ordering::Relaxed);
-    if stop.load(Ordering::Relaxed) {
-        engine.problems.push("interrupted: what was read until then is reported".to_owned());
+    if let Some(error) = failed.take() {
+        return Err(error);
     }
-    state.keep(&mut engine);
-    let finished = finish::finish(engine, rows, &options, &context, &redactor, model.none_because.as_deref())?;
     if !quiet {
         let color =
             std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        output::show(&report::summary_table(&finished.report, color))?;
-        output::show(&options.paths.written())?;
+        output::show(&report::summary_table(&report, color))?;
+        output::show(&paths.written())?;
     }
-    for problem in &finished.report.problems {
-        eprintln!("warning: {}", crate::model::inert::one_line(problem));
+    for problem in &report.problems {
+        eprintln!("warning: {}", one_line(problem));
     }
-    Ok(code(&finished.report, finished.worst, options.fail_on))
+    Ok(code(&report, worst, analyze.fail_on.map(Severity::from)))
 }
 
-/// The pipeline's part of the config, for looking back.
-fn settings(options: &Options, model: &judge::Model) -> anyhow::Result<Settings> {
-    let mut settings = crate::daemon::settings(&options.config)?;
-    if let Some(client) = &model.client {
-        crate::daemon::framed(&mut settings, client);
+fn paths(analyze: &Analyze) -> anyhow::Result<Paths> {
+    let in_folder = |name: &str| analyze.out.as_ref().map(|folder| folder.join(name));
+    if let Some(folder) = &analyze.out {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    settings.no_judge = model.none_because.as_deref().map(Arc::from);
-    // An incident is one incident however long it was silent.
-    settings.triage.quiet_after = Period::from_secs(200 * 365 * 86_400);
-    // Lines of a process with our number are not ours.
-    settings.own_pid = 0;
-    Ok(settings)
+    Ok(Paths {
+        csv: analyze.csv.clone().or_else(|| in_folder("anomalies.csv")),
+        json: analyze.json.clone().or_else(|| in_folder("report.json")),
+        html: analyze.html.clone().or_else(|| in_folder("report.html")),
+        sarif: analyze.sarif.clone(),
+        jsonl: analyze.jsonl.clone(),
+    })
+}
+
+fn at(option: &str, text: Option<&String>, zone: &jiff::tz::TimeZone) -> anyhow::Result<Option<Timestamp>> {
+    let Some(text) = text else { return Ok(None) };
+    let usage = || UsageError {
+        message: format!("{option} {text} is no time"),
+        hint: Some("write it like 2026-11-22, \"2026-11-22 14:30\", 2026-11-22T14:30:00Z or 24h (ago)".to_owned()),
+    };
+    Ok(Some(time(text, zone, crate::driver::now()).ok_or_else(usage)?))
 }
 
 fn code(report: &Report, worst: Option<Severity>, fail_on: Option<Severity>) -> u8 {
@@ -161,167 +123,36 @@ fn code(report: &Report, worst: Option<Severity>, fail_on: Option<Severity>) -> 
     }
 }
 
-/// What is normal: the baseline files, the lines before `--since`, or the beginning of each input.
-fn teach(engine: &mut Engine, options: &Options, baseline: &Inputs, inputs: &Inputs, stop: &AtomicBool) {
-    let mut feed = Feed::new(baseline.clone());
-    while let Some(turn) = feed.next().filter(|_| !stop.load(Ordering::Relaxed)) {
-        engine.learn(turn.chunk);
+/// A date, a date and time in this zone, RFC 3339, or a length of time ago.
+fn time(text: &str, zone: &jiff::tz::TimeZone, now: Timestamp) -> Option<Timestamp> {
+    if let Ok(ago) = text.parse::<Period>() {
+        return Some(now.saturating_sub(ago.0));
     }
-    for (input, error) in feed.take_failed() {
-        let name = baseline.inputs.get(input).map(Input::name).unwrap_or_default();
-        engine.problems.push(format!("the baseline {name} could not be read to its end: {error}"));
+    if let Ok(exact) = text.parse::<jiff::Timestamp>() {
+        return Some(Timestamp::from(exact));
     }
-    if let Some(since) = options.since {
-        let mut feed = Feed::new(inputs.clone());
-        let mut watches = Watches::new(inputs);
-        while let Some(mut turn) = feed.next().filter(|_| !stop.load(Ordering::Relaxed)) {
-            watches.retain(turn.input, &mut turn.chunk, |time| time.is_some_and(|time| time < since));
-            if !turn.chunk.block.spans.is_empty() {
-                engine.learn(turn.chunk);
-            }
-        }
-    } else if baseline.inputs.is_empty() {
-        for input in &inputs.inputs {
-            teach_beginning(engine, &Inputs { inputs: vec![input.clone()], ..inputs.clone() });
-        }
-    }
-    engine.learned();
+    let civil = text.parse::<jiff::civil::DateTime>().ok()?;
+    civil.to_zoned(zone.clone()).ok().map(|zoned| Timestamp::from(zoned.timestamp()))
 }
 
-/// A tenth of each file of an input. What cannot be read is said when the lines are.
-fn teach_beginning(engine: &mut Engine, input: &Inputs) {
-    let Some(one) = input.inputs.first() else { return };
-    let Ok(mut stream) = stream::Stream::open(one, input, &input.read) else { return };
-    let (mut name, mut lines, mut bytes) = (None, 0, 0u64);
-    while let Ok(Some(mut chunk)) = stream.next() {
-        if name.as_ref() != Some(&chunk.block.origin.name) {
-            name = Some(Arc::clone(&chunk.block.origin.name));
-            (lines, bytes) = (0, 0);
-        }
-        let in_chunk = chunk.block.spans.len() as u64;
-        let chunk_bytes = chunk.block.bytes.len() as u64;
-        // How many lines a tenth of the file is, as far as can be told by the lines so far.
-        let all_lines = (lines + in_chunk).saturating_mul(stream.expected()) / (bytes + chunk_bytes).max(1);
-        let enough = (all_lines / 10).clamp(LEAST_LEARNED, MOST_LEARNED);
-        let room = usize::try_from(enough.saturating_sub(lines)).unwrap_or(usize::MAX);
-        let is_last = in_chunk >= room as u64;
-        chunk.retain(|index| index < room);
-        lines += chunk.block.spans.len() as u64;
-        bytes += chunk_bytes;
-        if !chunk.block.spans.is_empty() {
-            engine.learn(chunk);
-        }
-        if is_last && !stream.skip_file() {
-            break;
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The lines themselves.
-fn watch(
-    engine: &mut Engine,
-    options: &Options,
-    inputs: &Inputs,
-    stop: &AtomicBool,
-    progress: &Progress,
-) -> anyhow::Result<()> {
-    let mut feed = Feed::new(inputs.clone());
-    let mut watches = Watches::new(inputs);
-    while !stop.load(Ordering::Relaxed) {
-        let Some(mut turn) = feed.next() else { break };
-        let before = turn.chunk.block.spans.len();
-        watches.retain_wanted(options, turn.input, &mut turn.chunk);
-        let outside = (before - turn.chunk.block.spans.len()) as u64;
-        engine.live(&turn.chunk, turn.input, outside)?;
-        progress.found(&engine.collector.take_fresh())?;
-        progress.at(inputs.read.load(Ordering::Relaxed), engine.metrics.lines);
-    }
-    for (input, remarks) in feed.take_remarks() {
-        engine.metrics.bytes_dropped += remarks.dropped;
-        engine.metrics.binary_files += remarks.binary;
-        let name = inputs.inputs.get(input).map(Input::name).unwrap_or_default();
-        let many = remarks.problems.len();
-        for problem in remarks.problems.into_iter().take(20) {
-            engine.remark(format!("{name}: {problem}"));
-        }
-        if many > 20 {
-            engine.remark(format!("{name}: and {} more like these", many - 20));
-        }
-    }
-    for (input, error) in feed.take_failed() {
-        let name = inputs.inputs.get(input).map(Input::name).unwrap_or_default();
-        let read = engine.inputs.get(input).map_or(0, |input| input.lines);
-        let problem = match (error.kind(), read) {
-            (std::io::ErrorKind::UnexpectedEof, _) => {
-                format!("{name} ends in the middle (half-written or cut): the {read} lines before that were analyzed")
-            }
-            (_, 0) => format!("{name} could not be read: {error}"),
-            (_, _) => {
-                format!("{name} could not be read to its end: {error}; the {read} lines before that were analyzed")
-            }
-        };
-        if let Some(input) = engine.inputs.get_mut(input) {
-            input.problem.clone_from(&problem);
-        }
-        engine.problems.push(problem);
-    }
-    Ok(())
-}
-
-/// The second pass: rows of kinds that turned out to be anomalous after their lines had passed.
-fn again(engine: &mut Engine, options: &Options, inputs: &Inputs) -> anyhow::Result<rows::Rows> {
-    let mut rows = rows::Rows::new()?;
-    let mut known = engine.collector.rows_mut().read()?;
-    let mut known = std::iter::from_fn(|| known.next().transpose()).peekable();
-    let mut trail = engine.collector.trail_mut().read()?;
-    let wanted = engine.collector.wanted();
-    let mut feed = Feed::new(inputs.clone());
-    let mut watches = Watches::new(inputs);
-    let mut looks = HashMap::new();
-    let mut steps = Vec::new();
-    for number in 0.. {
-        if !trail.next(&mut steps)? {
-            break;
-        }
-        let Some(mut turn) = feed.next() else { break };
-        watches.retain_wanted(options, turn.input, &mut turn.chunk);
-        let origin = Arc::clone(&turn.chunk.block.origin);
-        let look = looks.entry(Arc::clone(&origin.name)).or_insert_with(|| engine.pipeline.second_look(&origin));
-        engine.look_again(look, (&turn.chunk, number, &steps), &wanted, &mut rows, &mut known)?;
-    }
-    for draft in known {
-        rows.push(&draft?)?;
-    }
-    Ok(rows)
-}
-
-/// The times of the lines of every input, where lines are chosen by them.
-struct Watches {
-    context: parse::Context,
-    watches: Vec<Watch>,
-}
-
-impl Watches {
-    fn new(inputs: &Inputs) -> Watches {
-        let watches = inputs.inputs.iter().map(|_| Watch::default()).collect();
-        Watches { context: inputs.context.clone(), watches }
+    #[track_caller]
+    fn check(text: &str, expected: Option<&str>) {
+        let now = Timestamp::from_seconds(86_400);
+        let found = time(text, &jiff::tz::TimeZone::UTC, now).map(|time| time.to_string());
+        assert_eq!(found.as_deref(), expected, "{text}");
     }
 
-    fn retain(&mut self, input: usize, chunk: &mut chunk::Chunk, wanted: impl Fn(Option<Timestamp>) -> bool) {
-        let Some(watch) = self.watches.get_mut(input) else { return };
-        let times = watch.each(chunk, &self.context);
-        chunk.retain(|index| wanted(times.get(index).copied().flatten()));
-    }
-
-    fn retain_wanted(&mut self, options: &Options, input: usize, chunk: &mut chunk::Chunk) {
-        if options.since.is_none() && options.until.is_none() {
-            return;
-        }
-        // A line without any time is looked at rather than lost.
-        self.retain(input, chunk, |time| {
-            time.is_none_or(|time| {
-                options.since.is_none_or(|since| time >= since) && options.until.is_none_or(|until| time < until)
-            })
-        });
+    #[test]
+    fn times_as_people_type_them() {
+        check("2026-11-22", Some("2026-11-22T00:00:00Z"));
+        check("2026-11-22 14:30", Some("2026-11-22T14:30:00Z"));
+        check("2026-11-22T14:30:00+02:00", Some("2026-11-22T12:30:00Z"));
+        check("6h", Some("1970-01-01T18:00:00Z"));
+        check("yesterday", None);
+        check("", None);
     }
 }

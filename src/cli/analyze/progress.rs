@@ -2,14 +2,12 @@
 //! and how long it will still take.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 
-use crate::cli::inputs::Input;
+use crate::analysis::output;
 use crate::model::{Incident, clip, inert::one_line};
 
 /// Drawn at most so often.
@@ -20,8 +18,6 @@ const TOLD_BYTES: usize = 160;
 
 /// One line on standard error, drawn again and again.
 pub struct Progress {
-    /// Bytes of all inputs; 0 when nobody knows.
-    total: u64,
     on: bool,
     /// Whether incidents are told, and in which zone their times are.
     zone: Option<TimeZone>,
@@ -29,49 +25,25 @@ pub struct Progress {
     drawn: Cell<Option<Instant>>,
 }
 
-/// Bytes of every file as they are on disk now: what is written to it later is not part of this run.
-pub type Sizes = HashMap<PathBuf, u64>;
-
-pub fn sizes_of<'a>(inputs: impl Iterator<Item = &'a Input>) -> Sizes {
-    inputs
-        .filter_map(|input| match input {
-            Input::Stdin => None,
-            Input::File(path) => {
-                let about = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-                Some((path.clone(), about.len()))
-            }
-        })
-        .collect()
-}
-
-/// Bytes of all inputs; 0 when one of them does not say.
-pub fn total(inputs: &[Input], sizes: &Sizes) -> u64 {
-    let size = |input: &Input| match input {
-        Input::Stdin => None,
-        Input::File(path) => sizes.get(path),
-    };
-    inputs.iter().map(size).try_fold(0u64, |sum, size| Some(sum.saturating_add(*size?))).unwrap_or(0)
-}
-
 impl Progress {
     /// `zone` where incidents are told.
-    pub fn new(total: u64, on: bool, zone: Option<TimeZone>) -> Progress {
-        Progress { total, on, zone, began: Instant::now(), drawn: Cell::new(None) }
+    pub fn new(on: bool, zone: Option<TimeZone>) -> Progress {
+        Progress { on, zone, began: Instant::now(), drawn: Cell::new(None) }
     }
 
-    /// These incidents were just found.
-    pub fn found(&self, incidents: &[&Incident]) -> anyhow::Result<()> {
-        let Some(zone) = self.zone.as_ref().filter(|_| !incidents.is_empty()) else { return Ok(()) };
+    /// This incident was just found.
+    pub fn found(&self, incident: &Incident) -> anyhow::Result<()> {
+        let Some(zone) = &self.zone else { return Ok(()) };
         self.done();
-        super::output::show(&incidents.iter().map(|incident| told(incident, zone)).collect::<String>())
+        output::show(&told(incident, zone))
     }
 
-    /// So many bytes and lines are read.
-    pub fn at(&self, bytes: u64, lines: u64) {
+    /// So many bytes and lines are read, of so many bytes in all; 0 when nobody knows.
+    pub fn at(&self, bytes: u64, total: u64, lines: u64) {
         if !self.on || self.drawn.get().is_some_and(|drawn| drawn.elapsed() < EVERY) {
             return;
         }
-        let text = bar(self.total, bytes, lines, self.began.elapsed().as_secs_f64());
+        let text = bar(total, bytes, lines, self.began.elapsed().as_secs_f64());
         self.draw(&text);
     }
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::cli::analyze::chunk::Chunk;
+use crate::analysis::chunk::Chunk;
 use crate::mine::{self, Miner};
 use crate::model::{Level, TemplateId, Timestamp, clip};
 use crate::parse::{Context, Format, Plan, headline};

@@ -10,13 +10,12 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, bail};
 
+use crate::analysis::feed::{Feed, Inputs};
+use crate::analysis::spool::Stdin;
 use crate::exit::{self, UsageError};
 use crate::model::{Level, clip, inert::one_line};
 use crate::parse::{Context, Format};
 
-use super::analyze::feed::{Feed, Inputs};
-use super::analyze::progress;
-use super::analyze::spool::Stdin;
 use super::args::{Compare, Difference};
 use super::inputs::{self, Input};
 
@@ -67,7 +66,7 @@ pub fn run(compare: &Compare) -> anyhow::Result<u8> {
             context: context.clone(),
             now: crate::driver::now(),
             format: format.map(|format| format.name().into()),
-            sizes: Arc::new(progress::sizes_of(inputs.iter())),
+            sizes: Arc::new(inputs::sizes_of(inputs.iter())),
             read: Arc::default(),
             inputs: inputs.clone(),
         });

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::cli::inputs::Input;
 use crate::model::{Medium, Origin, Timestamp};
 use crate::source::Packing;
 
@@ -15,6 +14,7 @@ use super::archive::{Archive, is_tar};
 use super::chunk::Chunk;
 use super::export::{ExportReader, is_export};
 use super::feed::Inputs;
+use super::inputs::Input;
 use super::table::{Columns, TableReader};
 use super::text::TextReader;
 
@@ -200,7 +200,7 @@ fn told(mut bytes: Bytes, origin: Origin, in_archive: bool, depth: u32, expected
     if is_tar(&head) && !in_archive {
         return Ok(Body::Archive { archive: Archive::new(whole(head)), name: origin.name, member: None });
     }
-    if in_archive && crate::cli::inputs::is_binary(&head) {
+    if in_archive && super::inputs::is_binary(&head) {
         return Ok(Body::Nothing);
     }
     if is_export(&head) {

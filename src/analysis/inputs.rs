@@ -1,6 +1,7 @@
-//! What a batch command reads: files, directories, patterns and standard input, in a settled order, packed or not. Opens
+//! What batch work reads: files, directories, patterns and standard input, in a settled order, packed or not. Opens
 //! and unpacks; never looks inside a line.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
@@ -84,6 +85,30 @@ impl Input {
         };
         Ok(Opened { medium: Medium::File, written: written.map(Timestamp::from), bytes })
     }
+}
+
+/// Bytes of every file as they are on disk now: what is written to it later is not part of this run.
+pub type Sizes = HashMap<PathBuf, u64>;
+
+pub fn sizes_of<'a>(inputs: impl Iterator<Item = &'a Input>) -> Sizes {
+    inputs
+        .filter_map(|input| match input {
+            Input::Stdin => None,
+            Input::File(path) => {
+                let about = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+                Some((path.clone(), about.len()))
+            }
+        })
+        .collect()
+}
+
+/// Bytes of all inputs; 0 when one of them does not say.
+pub fn total(inputs: &[Input], sizes: &Sizes) -> u64 {
+    let size = |input: &Input| match input {
+        Input::Stdin => None,
+        Input::File(path) => sizes.get(path),
+    };
+    inputs.iter().map(size).try_fold(0u64, |sum, size| Some(sum.saturating_add(*size?))).unwrap_or(0)
 }
 
 fn push(inputs: &mut Vec<Input>, input: Input) {

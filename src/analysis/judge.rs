@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 use secrecy::ExposeSecret;
 
-use crate::cli::inputs::Input as Source;
 use crate::config::{Config, NoKey};
 use crate::egress::Ledger;
 use crate::judge;
@@ -18,6 +17,7 @@ use crate::pipeline::Input;
 use crate::redact::Secret;
 
 use super::engine::Engine;
+use super::inputs::Input as Source;
 
 /// Who judges.
 pub struct Model {

@@ -6,12 +6,11 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use crate::cli::inputs::Input;
 use crate::model::Timestamp;
 use crate::parse::{Context, Format, Plan};
 
 use super::chunk::{Chunk, Numbers};
-use super::progress::Sizes;
+use super::inputs::{Input, Sizes};
 use super::spool::Stdin;
 use super::stream::{Remarks, Stream};
 
