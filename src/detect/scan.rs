@@ -1,7 +1,7 @@
 //! One client that asks for many different things and is refused: a scan, a probe, a guessing of names. Looks at kinds of
 //! lines that carry an address and are at warning or worse (a web server's 4xx); knows no protocol.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ type Client = (Arc<str>, Arc<str>, Box<str>);
 struct Probes {
     /// When the window began.
     since: Timestamp,
-    texts: HashSet<u32>,
+    texts: BTreeSet<u32>,
     /// Refused lines in the window, with where they stand.
     refused: u64,
     /// For reports, which see no restart.
@@ -246,7 +246,7 @@ impl Detector for Scan {
 
 impl Probes {
     fn new(since: Timestamp) -> Probes {
-        Probes { since, texts: HashSet::new(), refused: 0, spots: Vec::new(), scan: None, total: 0 }
+        Probes { since, texts: BTreeSet::new(), refused: 0, spots: Vec::new(), scan: None, total: 0 }
     }
 
     fn begin_window(&mut self, at: Timestamp) {

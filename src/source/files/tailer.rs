@@ -34,6 +34,8 @@ const TELL_LOOK: Duration = Duration::from_secs(60);
 const MAX_LOOKS: usize = 64;
 /// Of more files than this, too, only those that hints name, where hints name any.
 const FEW: usize = 8;
+/// While nothing happens to more files than [`MAX_LOOKS`], they are gone through so often for what time alone decides.
+const ROUNDS: Duration = Duration::from_secs(5);
 
 /// What woke the tailer.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -99,6 +101,10 @@ pub struct Tailer {
     earliest_scan: Duration,
     /// Numbers the scans.
     pub(super) round: u64,
+    /// Something was looked at since the files were gone through, or there was more to do.
+    stirred: bool,
+    /// When they are gone through although nothing was.
+    next_rounds: Duration,
     buffer: Vec<u8>,
 }
 
@@ -128,6 +134,8 @@ impl Tailer {
             next_sweep: Duration::ZERO,
             earliest_scan: Duration::ZERO,
             round: 0,
+            stirred: true,
+            next_rounds: Duration::ZERO,
             buffer: Vec::new(),
         }
     }
@@ -213,6 +221,7 @@ impl Tailer {
             self.scan(now);
         }
         self.settle(now);
+        self.stirred |= swept || scanned || wake.scan || !wake.paths.is_empty();
         Looked { swept, scanned }
     }
 
@@ -223,10 +232,16 @@ impl Tailer {
     pub fn read(&mut self, now: Now, taker: &mut Taker<'_>) -> Result<bool, Closed> {
         let now = Now { looked: self.last_look, ..now };
         self.hand_over(taker)?;
+        // Of ten thousand files going through all would be most of what idling costs.
+        if !self.stirred && self.table.len() > MAX_LOOKS && now.steady < self.next_rounds {
+            return Ok(false);
+        }
+        self.next_rounds = now.steady + ROUNDS;
         let more = self.read_dirty(now, taker)?;
         self.seal(now)?;
         self.let_go(now, false);
         self.hand_over(taker)?;
+        self.stirred = more;
         Ok(more)
     }
 
