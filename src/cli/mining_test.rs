@@ -194,7 +194,7 @@ fn lines(starts: [&'static str; 3]) -> impl Strategy<Value = Vec<Vec<u8>>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn what_is_remembered_is_what_would_be_parsed(
         bsd in lines(["Dec 31 04:MM:SS", "<34>Dec 31 04:MM:SS", "Jan  1 05:MM:SS"]),

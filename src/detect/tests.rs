@@ -463,7 +463,7 @@ fn explains_what_every_detector_thinks() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_message_of_any_program(message in "\\PC{0,200}|(?s).{0,400}", program in "sshd|kernel|systemd|postgres|\\PC{0,40}", level in 0u8..8) {

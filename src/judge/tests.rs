@@ -430,7 +430,7 @@ fn spend_is_written_by_day_and_model() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever a log says, it stays inside its strings: one document, our frame, two canaries, no control characters.
     #[test]

@@ -442,7 +442,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn a_restart_keeps_ids(
         lines in proptest::collection::vec("(user|job|[a-d]{1,2}|[0-9]{1,3}|x=[a-c]|\"[ab] [ab]\")( (user|job|[a-d]{1,2}|[0-9]{1,3}|x=[a-c]|\"[ab] [ab]\")){0,4}", 1..40)

@@ -520,7 +520,7 @@ const HEADS: [&str; 24] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_bytes_can_hurt(head in prop::sample::select(&HEADS[..]), tail in prop::collection::vec(any::<u8>(), 0..120), reference in any::<i64>()) {

@@ -197,7 +197,7 @@ fn beginning() -> Vec<Deed> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_remembered_changes_nothing(setup in setup(), deeds in proptest::collection::vec(deed(), 1..14)) {

@@ -100,8 +100,8 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "analysis",
         &[
-            "model", "redact", "parse", "detect", "judge", "pipeline", "source", "llm", "store", "report", "config",
-            "driver", "daemon", "exit",
+            "model", "redact", "parse", "detect", "judge", "pipeline", "source", "llm", "egress", "store", "report",
+            "config", "driver", "daemon", "exit",
         ],
     ),
     (

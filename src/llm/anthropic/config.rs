@@ -71,7 +71,7 @@ impl Config {
     /// Where the key is.
     ///
     /// # Errors
-    /// See [`settings::key`].
+    /// When the config names more than one place.
     pub fn key(&self) -> Result<Option<SecretRef>, String> {
         settings::key(&self.api_key_env, self.api_key_credential.as_ref(), self.api_key_file.as_ref())
     }

@@ -562,7 +562,7 @@ fn names_follow_the_config() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// However the pipe cuts the bytes, and whatever is between them, each entry comes once and in order.
     #[test]

@@ -42,7 +42,7 @@ fn incidents(count: u64) -> Vec<Fact> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// A power cut may leave any beginning of the log: what is read back is one commit, whole, never a mixture.
     #[test]
