@@ -97,6 +97,11 @@ pub enum Command {
     Mutes(Mutes),
     /// Show what the model has cost, by day and model, and what is left of today's caps
     Spend(Spend),
+    /// Turn what the model said into rules
+    Rules {
+        #[command(subcommand)]
+        what: RulesWhat,
+    },
     /// Send a test alert through one notifier or all
     TestAlert(TestAlert),
     /// List sources, formats, detectors, backends and notifiers
@@ -536,6 +541,22 @@ pub struct Spend {
     /// JSON instead of a table
     #[arg(long)]
     pub json: bool,
+
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum RulesWhat {
+    /// Print the model's verdicts as rules in TOML: for rules_dir, where they hold without a model
+    Export(RulesExport),
+}
+
+#[derive(Args, Debug)]
+pub struct RulesExport {
+    /// Also what it called normal, as quiet rules
+    #[arg(long)]
+    pub normal: bool,
 
     #[command(flatten)]
     pub place: Place,

@@ -21,6 +21,7 @@ mod backtest;
 mod compare;
 mod incidents;
 mod spend;
+mod rules;
 mod report;
 mod answer;
 mod test_alert;
@@ -36,6 +37,7 @@ use crate::config::Mistakes;
 use crate::exit;
 use crate::model::Word;
 
+use args::RulesWhat;
 pub use args::{Arguments, Command};
 
 /// Runs one command line. The result is the exit code, or an error for `exit::report`.
@@ -85,6 +87,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Compare(compare) => compare::run(&compare),
         Command::Incidents(incidents) => incidents::run(incidents),
         Command::Spend(spend) => spend::run(&spend),
+        Command::Rules { what: RulesWhat::Export(export) } => rules::export(&export),
         Command::Report(what) => report::run(&what, arguments.quiet > 0),
         Command::Normal(what) => answer::judge(Word::Normal, what),
         Command::Anomalous(what) => answer::judge(Word::Anomalous, what),

@@ -53,7 +53,7 @@ pub use sessions::Config as SessionsConfig;
 pub use silence::Config as SilenceConfig;
 pub use slots::{FewConfig, NumbersConfig};
 pub use tally::{Beat, Closed, Counted, Horizon, MeterId, Meters, Minute, Of, Spoke};
-pub use watched::{WINDOW as WATCH_WINDOW, Watch, limit as watch_limit};
+pub use watched::{Watch, limit as watch_limit, usual as watch_usual};
 pub use windows::Config as WindowsConfig;
 
 use serde::{Deserialize, Serialize};

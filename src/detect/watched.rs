@@ -17,7 +17,7 @@ use crate::model::{Category, Finding, JudgedBy, KindId, Phase, Severity, Timesta
 pub const NAME: &str = "watched";
 
 /// Length of a window, in seconds.
-pub const WINDOW: u64 = 600;
+const WINDOW: u64 = 600;
 /// So many times the busiest window is odd,
 const TIMES: u64 = 3;
 /// if it is so many lines more, too.
@@ -80,6 +80,13 @@ impl Watched {
         self.said = self.lines;
         Some(Report { count, first: self.first, last: at })
     }
+}
+
+/// Lines in ten minutes that are usual for a kind with so many lines between two times.
+pub fn usual(count: u64, first: Timestamp, last: Timestamp) -> u64 {
+    let seconds = last.since(first).as_secs();
+    // Of a shorter history the average says nothing: the first windows teach.
+    if seconds < WINDOW { 0 } else { count.saturating_mul(WINDOW) / seconds }
 }
 
 /// Lines of ten minutes beyond which a kind is odd whose busiest ten minutes had `busiest`.

@@ -1,6 +1,6 @@
 //! From a batch to questions, from replies to verdicts. Asks each kind once; what a rule knows is not asked.
 
-use crate::detect::{WATCH_WINDOW, Watch};
+use crate::detect::{Watch, watch_usual};
 use crate::judge::{self, Asked, HeldBack};
 use crate::model::{Change, Evidence, Fact, Finding, Judged, Question, Timestamp, Verdict, VerdictRow};
 use std::collections::BTreeMap;
@@ -210,9 +210,6 @@ impl Pipeline {
 
 /// What the verdict asks to be watched for, beside what was usual until now.
 fn watch(row: &VerdictRow, state: &KindState) -> Watch {
-    let seconds = state.last_seen.since(state.first_seen).as_secs();
-    // Of a shorter history the average says nothing: the first window teaches.
-    let usual = if seconds < WATCH_WINDOW { 0 } else { state.count.saturating_mul(WATCH_WINDOW) / seconds };
     Watch {
         severity: row.severity,
         category: row.category,
@@ -220,6 +217,6 @@ fn watch(row: &VerdictRow, state: &KindState) -> Watch {
         model: row.model.clone(),
         reason: row.reason.clone(),
         remediation: row.remediation.clone(),
-        usual,
+        usual: watch_usual(state.count, state.first_seen, state.last_seen),
     }
 }
