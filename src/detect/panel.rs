@@ -200,7 +200,7 @@ impl Detect {
 
     /// When [`Detect::quiet`] has something to do although no line comes.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.others.iter().filter_map(|detector| detector.next_deadline()).min()
+        self.others.iter().filter_map(|detector| detector.next_deadline()).chain(self.rules.next_deadline()).min()
     }
 
     /// Faults that are over since the last call: each the finding that opened it, with a reason that says so.

@@ -85,6 +85,11 @@ impl Awaited {
         self.due.is_some_and(|due| due < now)
     }
 
+    /// When something is overdue at the earliest.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.due
+    }
+
     pub fn since(&self, key: &Key) -> Option<&Open> {
         self.open.peek(key)
     }

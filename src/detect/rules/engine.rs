@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,9 @@ pub const NAME: &str = "rules";
 const MAX_KINDS: usize = 65_536;
 /// Sources whose meters are remembered.
 const MAX_SOURCES: usize = 4_096;
+/// What is overdue is looked for so long after its time, and so often while its source is not read so far.
+const BEYOND: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_secs(10);
 
 pub struct RuleDetector {
     set: RuleSet,
@@ -33,6 +37,8 @@ pub struct RuleDetector {
     awaited: Vec<Awaited>,
     /// Meters of sources, by name.
     sources: HashMap<Arc<str>, MeterId>,
+    /// Nothing new is known of what is overdue before this.
+    look_again: Timestamp,
     /// `awaited` changed since the last save.
     changed: bool,
     /// Lines of one incident within this time are one finding.
@@ -70,6 +76,7 @@ impl RuleDetector {
             series,
             awaited,
             sources: HashMap::new(),
+            look_again: Timestamp::EPOCH,
             changed: false,
             repeat,
             kinds: ById::default(),
@@ -283,6 +290,13 @@ impl Detector for RuleDetector {
         let until = |origin: &Arc<str>| sources.get(origin).map_or(Some(horizon.now), |meter| horizon.of(*meter));
         self.overdue(until, out);
         self.sources = sources;
+        // What is still open waits for a source that was not read so far.
+        self.look_again = horizon.now.saturating_add(LOOK);
+    }
+
+    fn next_deadline(&self) -> Option<Timestamp> {
+        let due = self.awaited.iter().filter_map(Awaited::due).min()?;
+        Some(due.saturating_add(BEYOND).max(self.look_again))
     }
 
     fn take_marks(&mut self) -> Vec<Mark> {
