@@ -23,6 +23,8 @@ use crate::redact::{self, Redactor, Restore};
 
 /// An undecided kind is not asked about again before this.
 const UNDECIDED_FOR: Duration = Duration::from_secs(24 * 3600);
+/// A kind is not asked about again for what changed within this after its verdict.
+const DOUBT_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// A request without an end is given up after this. Longer than all tries with the longest deadline and the slowest
 /// rate limit, so only a caller that lost the reply gets here.
 const LOST_AFTER: Duration = Duration::from_secs(3600);
@@ -167,13 +169,29 @@ impl Judge {
         self.verdicts.get(&kind).is_some_and(|row| row.model == OPERATOR && row.verdict != Verdict::Undecided)
     }
 
+    /// The template takes other lines than the ones a model found harmless: it is asked about once more, at most once a
+    /// day. Until then the verdict stands. Gives the verdict as it is to be kept; none where nothing is doubted.
+    pub fn doubt(&mut self, kind: KindId, now: Timestamp) -> Option<VerdictRow> {
+        let row = self.verdicts.get_mut(&kind)?;
+        let harmless = matches!(row.verdict, Verdict::Normal | Verdict::Watch) && row.model != OPERATOR;
+        let doubted = harmless && row.not_before.is_none() && now.since(row.judged_at) >= DOUBT_AFTER;
+        doubted.then(|| {
+            row.not_before = Some(now);
+            row.clone()
+        })
+    }
+
     /// Puts a question in line, once a kind and never while a verdict stands.
     pub fn ask(&mut self, question: Question, now: Timestamp) -> Asked {
         if self.config.mode == Mode::Off {
             return Asked::Off;
         }
         if let Some(row) = self.verdicts.get(&question.id) {
-            let again = row.verdict == Verdict::Undecided && row.not_before.is_none_or(|time| time <= now);
+            let again = match row.verdict {
+                Verdict::Undecided => row.not_before.is_none_or(|time| time <= now),
+                Verdict::Normal | Verdict::Watch => row.not_before.is_some_and(|time| time <= now),
+                Verdict::Anomalous => false,
+            };
             if !again {
                 return Asked::Standing;
             }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::bed::{Bed, blocked, completion, document, id, is_bad, later, question, right_reply, split, stop};
 use super::*;
-use crate::model::{Fact, JudgeRequest, KindId, Level, Verdict};
+use crate::model::{Fact, JudgeRequest, KindId, Level, Verdict, VerdictRow};
 
 #[test]
 fn the_document_is_as_designed() {
@@ -177,6 +177,27 @@ fn verdicts_are_cleaned_and_restored() {
     let finding = finding(&question(0), row).unwrap();
     assert_eq!(finding.judged_by.to_string(), "model:gemini-test");
     assert_eq!(finding.title, "Anomalous kind of line from app");
+}
+
+#[test]
+fn a_template_that_takes_more_is_doubted_once_a_day() {
+    let mut bed = Bed::with("", 2);
+    bed.answered(|_| {});
+    assert_eq!(bed.judge.doubt(id(0), bed.now), None, "on the first day everything changes");
+    bed.wait(86_400);
+    let row = bed.judge.doubt(id(0), bed.now).expect("a day later it may");
+    assert_eq!(bed.judge.doubt(id(0), bed.now), None, "it is doubted already");
+    assert_eq!(
+        (row.verdict, bed.judge.verdict(id(0)).map(|row| row.verdict)),
+        (Verdict::Normal, Some(Verdict::Normal))
+    );
+    assert_eq!(bed.judge.ask(question(1), bed.now), Asked::Standing);
+    assert_eq!(bed.judge.ask(question(0), bed.now), Asked::Queued);
+    bed.answered(|_| {});
+    assert_eq!(bed.judge.ask(question(0), bed.now), Asked::Standing, "answered anew");
+    bed.wait(86_400);
+    bed.judge.decided(VerdictRow { model: OPERATOR.to_owned(), ..row });
+    assert_eq!(bed.judge.doubt(id(0), bed.now), None, "a person's word is not doubted");
 }
 
 #[test]

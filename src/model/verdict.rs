@@ -42,7 +42,7 @@ pub struct VerdictRow {
     pub model: String,
     pub prompt_version: u32,
     pub judged_at: Timestamp,
-    /// An undecided kind is not asked again before this.
+    /// An undecided kind is not asked again before this; a harmless one with a time here is doubted since.
     pub not_before: Option<Timestamp>,
 }
 

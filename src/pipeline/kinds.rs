@@ -59,6 +59,8 @@ pub enum Answer {
 pub fn answer_to(row: &VerdictRow) -> Answer {
     match row.verdict {
         Verdict::Anomalous => Answer::Anomalous,
+        // Doubted since: it is asked about once more.
+        Verdict::Normal | Verdict::Watch if row.not_before.is_some() => Answer::None,
         Verdict::Normal | Verdict::Watch => Answer::Settled,
         Verdict::Undecided => Answer::Undecided(row.not_before.unwrap_or(row.judged_at)),
     }

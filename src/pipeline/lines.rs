@@ -17,7 +17,7 @@ use crate::model::{
 use crate::parse::{Format, Plan, headline};
 
 use super::clock::{EventClock, Pace};
-use super::kinds::Answer;
+use super::kinds::{Answer, answer_to};
 use super::memory::Known;
 use super::silence::Voice;
 use super::twins::Heard;
@@ -311,6 +311,12 @@ impl Pipeline {
             self.write_template(&mined, *time, out);
         }
         let state = self.kinds.get_mut(touched.index)?;
+        if let Some(Change::Generalized | Change::Merged { .. }) = mined.change
+            && let Some(row) = self.judge.doubt(state.id, now)
+        {
+            state.answer = answer_to(&row);
+            out.facts.push(Fact::Verdict(row));
+        }
 
         let begins = touched.new_kind || !state.began || mined.new_shape || mined.change.is_some();
         if !state.began {
