@@ -26,6 +26,9 @@ const SLACK: Duration = Duration::from_secs(10);
 /// Birth times come from a clock that ticks a hundred times a second, and less often while a virtual machine is starved.
 const TICK: Duration = Duration::from_millis(500);
 
+/// Names of ended streams that are not given again.
+const MAX_CLOSED: usize = 65_536;
+
 /// What becomes of the lines of a new file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Start {
@@ -402,6 +405,10 @@ impl Tailer {
 
     /// Ends the stream of an orphan that another file goes on with, durably.
     pub(super) fn close_stream(&mut self, orphan: &Orphan, now: Now) {
+        if self.closed.len() >= MAX_CLOSED {
+            self.closed.clear();
+        }
+        self.closed.insert(Arc::clone(&orphan.stream));
         let path = PathBuf::from(&orphan.place.path);
         let found = Found {
             path: path.clone(),
@@ -446,6 +453,6 @@ impl Tailer {
     }
 
     fn is_taken(&self, stream: &StreamKey) -> bool {
-        self.orphans.has_stream(stream) || self.table.has_stream(stream)
+        self.closed.contains(stream) || self.orphans.has_stream(stream) || self.table.has_stream(stream)
     }
 }

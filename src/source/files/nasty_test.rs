@@ -324,6 +324,26 @@ fn files_from_the_future_and_from_long_ago() {
     bed.then(&["two"]);
 }
 
+/// Its first lines go on in the copy; what is written behind the truncation, as long as they were, is new.
+#[test]
+fn copied_and_truncated_before_a_crash_and_regrown_before_another() {
+    let mut bed = following();
+    bed.append("app.log", "line 0\n");
+    bed.then(&["line 0"]);
+    bed.copy("app.log", "app.log.1");
+    bed.truncate("app.log");
+    bed.crash(bed.store.clone());
+    bed.start();
+    bed.pass(0);
+    let store = bed.store.clone();
+    bed.append("app.log", "line 1\n");
+    bed.then(&["line 1"]);
+    bed.crash(store);
+    bed.start();
+    bed.then(&["line 1"]);
+    assert_eq!(bed.gaps().iter().filter(|gap| gap.1.is_some()).count(), 0);
+}
+
 /// The other logs were read on between its birth and the next look at the directories.
 #[test]
 fn born_after_the_last_look_and_before_a_crash() {

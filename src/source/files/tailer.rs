@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Medium, Origin, Position, SourceEvent, Timestamp};
+use crate::model::{Medium, Origin, Position, SourceEvent, StreamKey, Timestamp};
 
 use super::super::{Closed, FromSource};
 use super::config::{FilesConfig, Limits};
@@ -72,6 +72,8 @@ pub struct Tailer {
     pub(super) table: Table,
     pub(super) orphans: Orphans,
     pub(super) pending: HashMap<FileId, Pending>,
+    /// Streams that ended in this life: their last position may still be under way.
+    pub(super) closed: HashSet<StreamKey>,
     /// Looked into and not for us: binary.
     pub(super) ignored: HashSet<FileId>,
     /// Where live lines start in files that could not be read at the start.
@@ -117,6 +119,7 @@ impl Tailer {
             table: Table::default(),
             orphans: Orphans::default(),
             pending: HashMap::new(),
+            closed: HashSet::new(),
             ignored: HashSet::new(),
             fixed_ends: HashMap::new(),
             unreadable: HashSet::new(),
