@@ -60,6 +60,12 @@ impl Orphan {
             .is_ok_and(|metadata| FileId::of(&metadata).is_same(&self.id()) && metadata.len() > self.place.offset)
     }
 
+    /// It was done with although its last line was not.
+    pub fn is_inside_a_line(&self) -> bool {
+        let tail = self.place.tail.as_slice();
+        self.place.sealed && !tail.is_empty() && !tail.ends_with(b"\n") && !tail.ends_with(b"\n\0")
+    }
+
     pub fn anchors(&self) -> Anchors {
         Anchors::of_place(&self.place)
     }

@@ -54,6 +54,10 @@ impl Tailer {
                 continue;
             }
             match anchors.compare(file, head, size)? {
+                // An unfinished line may be how another file begins: that line is read whole.
+                Likeness::Same if orphan.is_inside_a_line() && size > orphan.place.offset => {
+                    likely.twin = likely.twin.max(Some(orphan.place.offset));
+                }
                 Likeness::Same => return Ok(Kind::CopyOf(number)),
                 Likeness::Different => {}
                 Likeness::Undecided => {

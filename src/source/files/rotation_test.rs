@@ -133,6 +133,20 @@ fn packed_files_that_start_like_an_unfinished_line() {
 }
 
 #[test]
+fn recreated_with_a_line_that_starts_like_the_unfinished_last_one() {
+    let mut bed = following();
+    bed.append("b.log", "line 1");
+    bed.pass(7_000);
+    bed.remove("b.log");
+    bed.pass(65_000);
+    assert_eq!(bed.take(), ["line 1 (partial)"]);
+    bed.stop();
+    bed.append("b.log", "line 13\n");
+    bed.start();
+    bed.then(&["line 13"]);
+}
+
+#[test]
 fn date_named_files() {
     let mut bed = bed(&["app-*.log"]);
     bed.append("app-2026-01-01.log", "old\n");
