@@ -71,7 +71,8 @@ impl LineBlock {
 /// Things sources report besides lines. Each is counted and said; none stops a source.
 #[derive(Clone, PartialEq, Debug)]
 pub enum SourceEvent {
-    /// Lines were certainly or possibly lost.
+    /// Lines were certainly or possibly lost. `lost` counts entries, or bytes of a file; 0 when it is known that nothing
+    /// seen was, none when nobody knows.
     Gap { origin: Arc<str>, reason: String, lost: Option<u64> },
     /// Cannot be read now; retried. `fix` says what to do about it.
     Unreadable { origin: Arc<str>, error: String, fix: String },

@@ -24,6 +24,7 @@ impl Pipeline {
         out: &mut Effects,
     ) {
         let how_many = match lost {
+            Some(0) => "Nothing that was seen was".to_owned(),
             Some(1) => "1 entry was".to_owned(),
             Some(lost) => format!("{lost} entries were"),
             None => "Lines may have been".to_owned(),
@@ -35,7 +36,8 @@ impl Pipeline {
                 format!("Look at {origin} around this time by hand."),
                 "If it is rotated with copytruncate, prefer rename and create.".to_owned(),
             ],
-            Severity::Medium,
+            // What every rotation of this kind may cost is no reason to wake anybody.
+            if lost == Some(0) { Severity::Low } else { Severity::Medium },
             origin.to_string(),
             now,
         );

@@ -209,7 +209,7 @@ impl Tailer {
                 generation.take_place(&orphan);
                 if !orphan.settled && orphan.truncated {
                     let reason = "copied and truncated; lines written between the two, if any, are lost".to_owned();
-                    self.event(SourceEvent::Gap { origin: Arc::clone(&orphan.name), reason, lost: None });
+                    self.event(SourceEvent::Gap { origin: Arc::clone(&orphan.name), reason, lost: Some(0) });
                 }
                 self.close_stream(&orphan, now);
             }
