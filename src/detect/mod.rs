@@ -5,6 +5,7 @@
 //! *Not here:* severity and incidents (triage), what a model thinks (judge), templates (mine).
 
 mod seen;
+mod words;
 mod detector;
 mod panel;
 pub mod rules;
@@ -55,6 +56,7 @@ pub use slots::{FewConfig, NumbersConfig};
 pub use tally::{Beat, Closed, Counted, Horizon, MeterId, Meters, Minute, Of, Spoke};
 pub use watched::{Watch, limit as watch_limit, usual as watch_usual};
 pub use windows::Config as WindowsConfig;
+pub use words::Words;
 
 use serde::{Deserialize, Serialize};
 

@@ -25,6 +25,22 @@ impl<K: Hash + Eq, V, S: BuildHasher + Default> Recent<K, V, S> {
         if self.young.contains_key(&key) {
             return self.young.entry(key).or_insert_with(make);
         }
+        self.renew(key, make)
+    }
+
+    /// The same for a key that is needed afterwards.
+    pub fn entry_of(&mut self, key: &K, make: impl FnOnce() -> V) -> &mut V
+    where
+        K: Clone,
+    {
+        if !self.young.contains_key(key) {
+            self.renew(key.clone(), make);
+        }
+        self.young.get_mut(key).expect("it is young, or has just become so")
+    }
+
+    /// Makes an entry young that is not.
+    fn renew(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
         if self.young.len() >= self.capacity / 2 {
             let kept = self.old.remove_entry(&key);
             self.forgotten += self.old.len() as u64;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Config, Counted, Detect, Horizon, Interest, Meters, RuleSet, Seen};
+use super::{Config, Counted, Detect, Horizon, Interest, Meters, RuleSet, Seen, Words};
 use crate::model::{Finding, Kind, KindId, Level, Phase, TemplateId, Timestamp};
 
 pub struct Script {
@@ -67,6 +67,7 @@ impl Script {
             kind_id: kind.id(),
             template_text: &template,
             message,
+            words: &Words::default(),
             unit: None,
             pid: None,
             host: &"h".into(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Words;
 use crate::model::{Evidence, Kind, KindId, Level, Phase, Timestamp};
 
 /// Built for a kind's first line, a new shape of it, its first line after the template generalized, and every line of
@@ -13,6 +14,8 @@ pub struct Seen<'a> {
     pub template_text: &'a str,
     /// The line after its header. Hostile.
     pub message: &'a str,
+    /// Of the message.
+    pub words: &'a Words,
     pub unit: Option<&'a str>,
     pub pid: Option<u32>,
     pub host: &'a Arc<str>,

@@ -66,6 +66,7 @@ impl Host {
             kind_id: kind.id(),
             template_text: &template,
             message,
+            words: &Words::default(),
             unit: None,
             pid: None,
             host: &"h".into(),

@@ -37,6 +37,7 @@ impl Bed {
             kind_id: kind.id(),
             template_text: template,
             message,
+            words: &Words::default(),
             unit: None,
             pid: None,
             host: &host,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::detect::{Seen, View};
+use crate::detect::{Seen, View, Words};
 use crate::judge;
 use crate::mine::Miner;
 use crate::model::{Answer, Header, Incident, Kind, Medium, Phase, Timestamp, VerdictRow};
@@ -67,6 +67,7 @@ impl Pipeline {
             kind_id: kind.id(),
             template_text: &template,
             message: &header.message,
+            words: &Words::default(),
             unit: header.unit.as_deref(),
             pid: header.pid,
             host: &host,

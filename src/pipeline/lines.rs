@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::detect::{Counted, Horizon, MeterId, Seen};
+use crate::detect::{Counted, Horizon, MeterId, Seen, Words};
 use crate::mine::{Change, Detail, Mined};
 use crate::model::{
     Evidence, Fact, Finding, Header, Kind, Level, LineBlock, LineSpan, Medium, Origin, Phase, Place, SourceCounts,
@@ -330,6 +330,7 @@ impl Pipeline {
                 kind_id: state.id,
                 template_text: self.miner.text(mined.template).unwrap_or_default(),
                 message: &header.message,
+                words: &Words::default(),
                 unit: header.unit.as_deref(),
                 pid: header.pid,
                 host,

@@ -1,14 +1,12 @@
 //! What a rule says of the lines it counted: key, reason and steps with the values of the line put in. Decides nothing.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
-use regex::bytes::Captures;
-
-use std::sync::Arc;
-
 use super::series::Key;
-use super::set::{Line, MATCH_BYTES};
-use super::spec::{KEYS, Rule};
+use super::set::Line;
+use super::spec::Rule;
 use super::{fields, text};
 use crate::detect::Seen;
 use crate::detect::repeat::Report;
@@ -20,27 +18,29 @@ const KEY_BYTES: usize = 128;
 /// A rule says what an operator wrote down on purpose.
 const CONFIDENCE: f32 = 0.95;
 
-/// What separates incidents of this rule: the host, and the key in the line, if there is one.
-pub fn key(seen: &Seen<'_>, captures: Option<&Captures<'_>>) -> Key {
-    Key { host: Arc::clone(seen.host), key: key_text(captures).into() }
+/// What separates incidents of a rule: the host, and the key in the line, as [`super::Pattern::key`] has it.
+pub fn key(seen: &Seen<'_>, key: Option<&[u8]>) -> Key {
+    Key { host: Arc::clone(seen.host), key: key.map_or_else(Box::default, |key| key_text(key).into()) }
 }
 
-/// The first of the captures `key`, `key2` and `key3` that took part; alternatives need names of their own.
-pub fn key_text(captures: Option<&Captures<'_>>) -> String {
-    captures
-        .and_then(|captures| KEYS.iter().find_map(|name| captures.name(name)))
-        .map_or_else(String::new, |key| clip(&String::from_utf8_lossy(key.as_bytes()), KEY_BYTES).to_owned())
+fn key_text(key: &[u8]) -> Cow<'_, str> {
+    match String::from_utf8_lossy(key) {
+        Cow::Borrowed(key) => Cow::Borrowed(clip(key, KEY_BYTES)),
+        Cow::Owned(key) => Cow::Owned(clip(&key, KEY_BYTES).to_owned()),
+    }
 }
 
+/// `report` is about the lines it says now, `total` about all of the incident.
 pub fn claim(
     rule: &Rule,
     severity: Severity,
     seen: &Seen<'_>,
-    captures: Option<&Captures<'_>>,
+    line: &Line<'_>,
     report: Report,
     total: Report,
 ) -> Claim {
-    let group = key_text(captures);
+    let captures = rule.captures(line);
+    let group = rule.key(line).map_or_else(String::new, |key| key_text(key).into_owned());
     let first = report == total;
     let value = |name: &str| match name {
         "count" => Some(total.count.to_string()),
@@ -54,7 +54,7 @@ pub fn claim(
         "key" => Some(group.clone()),
         "unit" => Some(seen.unit.unwrap_or_default().to_owned()),
         "host" => Some(seen.host.to_string()),
-        capture => fields::value(capture, Line::name(&seen.kind.program), clip(seen.message, MATCH_BYTES), captures),
+        capture => fields::value(capture, line.program, line.message, captures.as_ref()),
     };
     let reason = text::fill(&rule.reason, value);
     // People paste these into a shell.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::awaited::{Awaited, Open, SavedOpen};
-use super::claim::{claim, key, key_text};
+use super::claim::{claim, key};
 use super::series::{Key, SavedCounter, Series};
 use super::set::{Line, Role, RuleSet};
 use super::spec::Rule;
@@ -47,6 +47,8 @@ pub struct RuleDetector {
     kinds: ById<KindId, Vec<usize>>,
     /// Lines that count, whether or not their incident ever comes about.
     marks: Marks,
+    /// Filled anew for each line.
+    roles: Vec<(usize, Role)>,
 }
 
 /// State of all rules. Versioned: add fields, never change one.
@@ -81,6 +83,7 @@ impl RuleDetector {
             repeat,
             kinds: ById::default(),
             marks: Marks::default(),
+            roles: Vec::new(),
         }
     }
 
@@ -126,36 +129,30 @@ impl RuleDetector {
         match role {
             Role::Possible => None,
             Role::Begins => {
-                let captures = rule.captures(line);
                 let (awaited, within) = (self.awaited.get_mut(place)?, rule.within?);
                 let once = wording::once(seen);
-                awaited.begin(open_key(key(seen, captures.as_ref()), seen), || Open {
+                awaited.begin(open_key(key(seen, rule.key(line)), seen), || Open {
                     due: seen.time.saturating_add(within.0),
                     evidence: seen.evidence(),
-                    finding: Box::new(wording::finding(
-                        seen,
-                        once,
-                        claim(rule, severity, seen, captures.as_ref(), once, once),
-                    )),
+                    finding: Box::new(wording::finding(seen, once, claim(rule, severity, seen, line, once, once))),
                 });
                 self.changed = true;
                 None
             }
             Role::Ends => {
-                let captures = rule.expect.as_ref().and_then(|expect| expect.message.captures(line.message));
-                let ends_all = rule.has_key() && key_text(captures.as_ref()).is_empty();
-                let key = (!ends_all).then(|| open_key(key(seen, captures.as_ref()), seen));
+                let ended = rule.expect.as_ref().and_then(|expect| expect.message.key(line.message));
+                let ends_all = rule.has_key() && ended.is_none_or(<[u8]>::is_empty);
+                let key = (!ends_all).then(|| open_key(key(seen, ended), seen));
                 self.changed |= self.awaited.get_mut(place)?.end(seen.host, key.as_ref());
                 None
             }
             Role::Before => {
-                let captures = rule.after.as_ref().and_then(|after| after.message.captures(line.message));
-                series.before(rule, key(seen, captures.as_ref()), seen.time);
+                let before = rule.after.as_ref().and_then(|after| after.message.key(line.message));
+                series.before(rule, key(seen, before), seen.time);
                 None
             }
             Role::Hit => {
-                let captures = rule.captures(line);
-                let key = key(seen, captures.as_ref());
+                let key = key(seen, rule.key(line));
                 if self.marks.open() {
                     self.marks.push(Mark {
                         judged_by: JudgedBy::Rule(Arc::clone(&rule.name)),
@@ -167,10 +164,10 @@ impl RuleDetector {
                     });
                 }
                 let make = |report: Report, total: Report| {
-                    let claim = claim(rule, severity, seen, captures.as_ref(), report, total);
+                    let claim = claim(rule, severity, seen, line, report, total);
                     wording::finding(seen, report, claim)
                 };
-                series.hit(rule, key, seen.evidence(), seen.phase, self.repeat.0, make, out)
+                series.hit(rule, key, seen.time, || seen.evidence(), seen.phase, self.repeat.0, make, out)
             }
         }
     }
@@ -200,7 +197,7 @@ impl RuleDetector {
                     last_seen: report.last,
                     ..*finding
                 };
-                let said = series.hit(rule, key, evidence, phase, self.repeat.0, make, out);
+                let said = series.hit(rule, key, evidence.time, || evidence, phase, self.repeat.0, make, out);
                 out.extend(said);
             }
         }
@@ -240,15 +237,16 @@ impl Detector for RuleDetector {
 
     fn line(&mut self, seen: &Seen<'_>, out: &mut Vec<Finding>) -> bool {
         let line = Line::of(seen);
-        let roles: Vec<(usize, Role)> = match self.kinds.get(&seen.kind_id) {
-            Some(places) => places
-                .iter()
-                .filter_map(|place| Some((*place, self.set.rules().get(*place)?.counts_as(&line)?)))
-                .collect(),
-            None => self.set.find(&line),
-        };
+        let mut roles = std::mem::take(&mut self.roles);
+        match self.kinds.get(&seen.kind_id) {
+            Some(places) => {
+                let role = |place: &usize| Some((*place, self.set.rules().get(*place)?.counts_as(&line)?));
+                roles.extend(places.iter().filter_map(role));
+            }
+            None => roles.extend(self.set.find(&line)),
+        }
         let mut alone: Option<((Severity, bool), Finding)> = None;
-        for (place, role) in roles {
+        for (place, role) in roles.drain(..) {
             let Some(finding) = self.count(place, role, seen, &line, out) else { continue };
             if finding.count > 1 {
                 out.push(finding);
@@ -261,6 +259,7 @@ impl Detector for RuleDetector {
                 alone = Some((weight, finding));
             }
         }
+        self.roles = roles;
         out.extend(alone.map(|(_, finding)| finding));
         true
     }
@@ -351,7 +350,7 @@ impl Detector for RuleDetector {
         let mut views = Vec::new();
         for (place, role) in self.set.find(&line) {
             let (Some(rule), Some(series)) = (self.set.rules().get(place), self.series.get(place)) else { continue };
-            let key = key(seen, rule.captures(&line).as_ref());
+            let key = key(seen, rule.key(&line));
             let says = match (role, rule.severity) {
                 (Role::Possible, _) if rule.matching.fields.is_empty() => continue,
                 (Role::Possible, _) => {

@@ -11,6 +11,7 @@ mod window;
 mod series;
 mod awaited;
 mod claim;
+mod place;
 mod engine;
 mod text;
 mod examples;

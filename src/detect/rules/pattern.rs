@@ -8,7 +8,8 @@ use regex::bytes::{Captures, Regex, RegexBuilder};
 use regex_syntax::hir::{Hir, HirKind};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::literals;
+use super::place::KeyPlace;
+use super::{literals, spec::KEYS};
 
 /// Largest compiled regular expression, in bytes.
 const SIZE_LIMIT: usize = 1 << 20;
@@ -30,6 +31,8 @@ pub struct Pattern {
     names: Box<[Box<str>]>,
     /// One of these words (in any case) is in every text that matches; empty when there are none worth looking for.
     words: Vec<Vec<u8>>,
+    /// Where its key stands, if that can be told without running it.
+    place: Option<KeyPlace>,
     /// `None` inside would be a pattern that passed all checks and does not compile; it matches nothing.
     regex: OnceLock<Option<Regex>>,
 }
@@ -53,6 +56,7 @@ impl Pattern {
             flagged: flagged.into(),
             names: names.into(),
             words: literals::required(&hir).unwrap_or_default(),
+            place: KeyPlace::of(&hir),
             regex: OnceLock::new(),
         };
         // Only these can grow beyond the limit: compile them now, to be able to say so.
@@ -79,6 +83,16 @@ impl Pattern {
 
     pub fn captures<'a>(&self, text: &'a str) -> Option<Captures<'a>> {
         self.regex().and_then(|regex| regex.captures(text.as_bytes()))
+    }
+
+    /// What separates incidents in a text that matches: the first of its captures `key`, `key2` and `key3` that takes part.
+    pub fn key<'t>(&self, text: &'t str) -> Option<&'t [u8]> {
+        let placed = self.place.as_ref().and_then(|place| place.key(text.as_bytes()));
+        placed.or_else(|| {
+            // Alternatives need names of their own.
+            let captures = self.names().any(|name| KEYS.contains(&name)).then(|| self.captures(text))??;
+            KEYS.iter().find_map(|name| captures.name(name)).map(|key| key.as_bytes())
+        })
     }
 
     /// Names of its captures.

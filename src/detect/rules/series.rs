@@ -109,14 +109,14 @@ impl Series {
         &mut self,
         rule: &Rule,
         key: Key,
-        evidence: Evidence,
+        at: Timestamp,
+        evidence: impl FnOnce() -> Evidence,
         phase: Phase,
         period: Duration,
         make: impl FnOnce(Report, Report) -> Finding,
         out: &mut Vec<Finding>,
     ) -> Option<Finding> {
-        let at = evidence.time;
-        let counter = self.counters.entry(key.clone(), Counter::default);
+        let counter = self.counters.entry_of(&key, Counter::default);
         self.changed = true;
         if let Some(after) = &rule.after
             && counter.before.near(at, within(rule)) < after.count
@@ -308,12 +308,12 @@ fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp
     }
 }
 
-fn remember(trail: &mut VecDeque<(Key, Evidence)>, rule: &Rule, key: &Key, evidence: Evidence) {
+fn remember(trail: &mut VecDeque<(Key, Evidence)>, rule: &Rule, key: &Key, evidence: impl FnOnce() -> Evidence) {
     if rule.count > 1 {
         if trail.len() >= TRAIL {
             trail.pop_front();
         }
-        trail.push_back((key.clone(), evidence));
+        trail.push_back((key.clone(), evidence()));
     }
 }
 

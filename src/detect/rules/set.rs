@@ -191,6 +191,11 @@ impl Rule {
         pattern.captures(line.message)
     }
 
+    /// What separates incidents in a line that is a hit.
+    pub fn key<'a>(&self, line: &Line<'a>) -> Option<&'a [u8]> {
+        self.matching.message.as_ref()?.key(line.message)
+    }
+
     /// Its message names what separates incidents.
     pub fn has_key(&self) -> bool {
         let mut names = self.matching.message.iter().flat_map(Pattern::names);

@@ -1,12 +1,10 @@
 //! Finds the values of a line: its template's words beside its own. Guesses nothing: a line whose words do not stand
 //! beside its template's has no values.
 
-use wide::u8x16;
+use crate::detect::words::{MAX_WORDS, Words};
 
 /// Places of one template that are looked at.
 pub const MAX_PLACES: usize = 8;
-/// Words of a line that are looked at.
-const MAX_WORDS: usize = 64;
 
 /// An open place: which word, and the constant text around the value inside it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -77,33 +75,19 @@ impl Places {
         self.places.is_empty() || self.words > MAX_WORDS
     }
 
-    /// The value in each place that `wanted` names, by number; nothing when the words do not stand side by side.
-    pub fn values<'m>(&self, message: &'m str, wanted: u8, mut each: impl FnMut(usize, &'m str)) -> bool {
-        let mut found: [Option<&str>; MAX_PLACES] = [None; MAX_PLACES];
-        let mut places = self.places.iter().zip(0..MAX_PLACES);
-        let mut next = places.next();
-        let mut at = 0;
-        let fits = words(message.as_bytes(), |start, end| {
-            if let Some((place, number)) = next.filter(|(place, _)| place.word == at) {
-                next = places.next();
-                if wanted & (1 << number) != 0
-                    && let Some(slot) = found.get_mut(number)
-                {
-                    *slot = message.get(start..end).and_then(|word| place.inside(word));
-                }
-            }
-            at += 1;
-            at <= self.words
-        });
-        if !fits || at != self.words {
-            return false;
+    /// The value in each place that `wanted` names, by number, in a message of these words; nothing when they do not stand
+    /// side by side with the template's.
+    pub fn values<'m>(&self, message: &'m str, words: &Words, wanted: u8, mut each: impl FnMut(usize, &'m str)) {
+        let words = words.of(message);
+        if words.len() != self.words {
+            return;
         }
-        for (number, value) in found.iter().enumerate() {
-            if let Some(value) = value.filter(|value| !value.is_empty()) {
+        for (place, number) in self.places.iter().zip(0..MAX_PLACES).filter(|(_, number)| wanted & 1 << number != 0) {
+            let word = words.get(place.word).and_then(|(start, end)| message.get(*start as usize..*end as usize));
+            if let Some(value) = word.and_then(|word| place.inside(word)).filter(|value| !value.is_empty()) {
                 each(number, value);
             }
         }
-        true
     }
 }
 
@@ -116,51 +100,6 @@ impl Place {
         }
         word.strip_prefix(&*self.before)?.strip_suffix(&*self.after)
     }
-}
-
-/// Start and end of each word between blanks, as `split_ascii_whitespace` has them, until `each` has seen enough. False
-/// when it had. Sixteen bytes at a time.
-#[inline]
-fn words(bytes: &[u8], mut each: impl FnMut(usize, usize) -> bool) -> bool {
-    let mut start = None;
-    // What is in front of the first byte is blank.
-    let mut before = 1u32;
-    let mut block = |base: usize, chunk: [u8; 16]| {
-        let blank = blanks(chunk);
-        // Where a word begins or ends.
-        let mut edges = (blank ^ (blank << 1 | before)) & 0xffff;
-        before = blank >> 15 & 1;
-        while edges != 0 {
-            let at = base + edges.trailing_zeros() as usize;
-            edges &= edges - 1;
-            match start.take() {
-                None => start = Some(at),
-                Some(from) if !each(from, at) => return false,
-                Some(_) => {}
-            }
-        }
-        true
-    };
-    let (chunks, rest) = bytes.as_chunks::<16>();
-    let mut base = 0;
-    for chunk in chunks {
-        if !block(base, *chunk) {
-            return false;
-        }
-        base += 16;
-    }
-    // A blank behind the last byte ends the last word.
-    let mut last = [b' '; 16];
-    last.iter_mut().zip(rest).for_each(|(into, byte)| *into = *byte);
-    block(base, last)
-}
-
-/// One bit for each blank: space, tab, newline, form feed, carriage return.
-#[inline]
-fn blanks(chunk: [u8; 16]) -> u32 {
-    let chunk = u8x16::new(chunk);
-    let is = |byte: u8| chunk.simd_eq(u8x16::splat(byte));
-    (is(b' ') | is(b'\t') | is(b'\n') | is(0x0c) | is(b'\r')).to_bitmask()
 }
 
 /// Constant text, first placeholder, and the constant text behind the last one.
@@ -189,7 +128,9 @@ mod tests {
     fn check(template: &str, message: &str, expected: &[(&str, &str)]) {
         let places = Places::of(template);
         let mut found = Vec::new();
-        places.values(message, u8::MAX, |number, value| found.push((&*places.places[number].name, value)));
+        places.values(message, &Words::default(), u8::MAX, |number, value| {
+            found.push((&*places.places[number].name, value))
+        });
         assert_eq!(found, expected);
     }
 
@@ -209,18 +150,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn words_are_those_of_the_standard_library(message in "(?s).{0,80}|([a-z]{0,20}[ \t\n\r\u{b}\u{c}]{0,3}){0,9}") {
-            let mut found = Vec::new();
-            words(message.as_bytes(), |start, end| {
-                found.push(message.get(start..end).expect("words end between letters"));
-                true
-            });
-            prop_assert_eq!(found, message.split_ascii_whitespace().collect::<Vec<_>>());
-        }
-
-        #[test]
         fn any_texts(template in "(?s).{0,200}|([a-z]{0,3}<[A-Z*]{1,4}>[ .]?){0,20}", message in "(?s).{0,200}") {
-            Places::of(&template).values(&message, u8::MAX, |_, _| {});
+            Places::of(&template).values(&message, &Words::default(), u8::MAX, |_, _| {});
         }
     }
 }

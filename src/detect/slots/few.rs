@@ -137,7 +137,7 @@ impl Detector for Few {
         }
         let wanted = watched.wanted();
         let mut found: [Option<&str>; MAX_PLACES] = [None; MAX_PLACES];
-        watched.places.values(seen.message, wanted, |place, value| {
+        watched.places.values(seen.message, seen.words, wanted, |place, value| {
             if let Some(slot) = found.get_mut(place) {
                 *slot = Some(value);
             }
@@ -221,7 +221,7 @@ impl Detector for Few {
             None => "no place of it is watched".to_owned(),
             Some(watched) => {
                 let mut says = Vec::new();
-                watched.places.values(seen.message, watched.wanted(), |place, value| {
+                watched.places.values(seen.message, seen.words, watched.wanted(), |place, value| {
                     let Some(Some(values)) = watched.values.get(place) else { return };
                     let known = values.iter().any(|(known, _)| *known == xxh3_64(value.as_bytes()));
                     let settled = watched.is_settled(values);

@@ -281,7 +281,7 @@ impl Detector for Numbers {
             return true;
         }
         let mut found: [Option<f64>; MAX_PLACES] = [None; MAX_PLACES];
-        watched.places.values(seen.message, watched.wanted(), |place, value| {
+        watched.places.values(seen.message, seen.words, watched.wanted(), |place, value| {
             if let Some(slot) = found.get_mut(place) {
                 *slot = number(value);
             }
@@ -370,7 +370,7 @@ impl Detector for Numbers {
         let mut finds = false;
         let mut says = Vec::new();
         if let Some(watched) = self.kinds.peek(&seen.kind_id) {
-            watched.places.values(seen.message, watched.wanted(), |place, value| {
+            watched.places.values(seen.message, seen.words, watched.wanted(), |place, value| {
                 let (Some(Some(known)), Some(number)) = (watched.numbers.get(place), number(value)) else { return };
                 let far = known.clone().judge(number);
                 finds |= far.is_some();
