@@ -253,10 +253,6 @@ impl Collector {
         Collected { rows: self.rows, incidents: self.incidents, nearby: self.nearby, not_listed: self.not_listed }
     }
 
-    pub fn rows_mut(&mut self) -> &mut Rows {
-        &mut self.rows
-    }
-
     pub fn trail_mut(&mut self) -> &mut Trail {
         &mut self.trail
     }

@@ -152,17 +152,15 @@ impl Engine {
         self.collector.needs_second_pass(&self.flagged)
     }
 
-    /// One chunk of the second pass: its rows of the first pass from `first`, and those that are missing, into `rows`.
-    /// `steps` are the lines of the chunk that passed.
+    /// One chunk of the second pass: the lines that should have a row, into `rows`. `steps` are the lines of the chunk that
+    /// passed; some of them may have a row already.
     pub fn look_again(
         &self,
         look: &mut SecondLook,
         (chunk, number, steps): (&Chunk, u64, &[Step]),
         wanted: &Wanted,
         rows: &mut Rows,
-        first: &mut std::iter::Peekable<impl Iterator<Item = anyhow::Result<Draft>>>,
     ) -> anyhow::Result<()> {
-        let mut found: Vec<Draft> = Vec::new();
         let collector = &self.collector;
         let origin = &chunk.block.origin.name;
         let spans = &chunk.block.spans;
@@ -176,31 +174,21 @@ impl Engine {
             (!missed.is_empty() && named(step).is_some()) || collector.is_wanted(step, kind(), wanted)
         };
         let steps: Vec<&Step> = steps.iter().filter(is_wanted).collect();
+        if steps.is_empty() {
+            return Ok(());
+        }
         let mut at = steps.iter();
         let lines = steps.iter().map(|step| (step.index as usize, step.kind));
-        if !steps.is_empty() {
-            self.pipeline.look_again(look, &chunk.block, self.now, lines, |index, shown| {
-                let Some(step) = at.find(|step| step.index as usize == index) else { return };
-                if let Some(incident) = named(step).or_else(|| collector.incident_of(step, shown)) {
-                    found.push(Draft::new(chunk, number, index, step.time, shown, incident));
-                }
-            });
-        }
-        // Rows of the first pass stand; the second adds those that are missing, in the order of the lines.
-        let mut found = found.into_iter().peekable();
-        loop {
-            let known = first.next_if(|draft| draft.as_ref().map_or(true, |draft| draft.place.0 <= number));
-            let Some(known) = known.transpose()? else { break };
-            while let Some(new) = found.next_if(|new| new.place < known.place) {
-                rows.push(&new)?;
+        let mut written = Ok(());
+        self.pipeline.look_again(look, &chunk.block, self.now, lines, |index, shown| {
+            let Some(step) = at.find(|step| step.index as usize == index) else { return };
+            if let Some(incident) = named(step).or_else(|| collector.incident_of(step, shown))
+                && written.is_ok()
+            {
+                written = rows.push(&Draft::new(chunk, number, index, step.time, shown, incident));
             }
-            found.next_if(|new| new.place == known.place);
-            rows.push(&known)?;
-        }
-        for new in found {
-            rows.push(&new)?;
-        }
-        Ok(())
+        });
+        written
     }
 
     /// Something a reader of the report should know that leaves nothing out.

@@ -9,13 +9,13 @@ use crate::model::inert::one_line;
 use crate::model::{Fingerprint, Incident, Level, Severity, TemplateId, Timestamp, clip};
 use crate::parse::Context;
 use crate::redact::Redactor;
-use crate::report::{self, Evidence, Report, Row, SCHEMA_VERSION, Stamps, Template, capitalized};
+use crate::report::{self, Evidence, Remark, Report, Row, SCHEMA_VERSION, Stamps, Template, capitalized};
 
 use super::collect::{Collected, Collector, Known, Nearby};
 use super::engine::Engine;
 use super::options::Options;
 use super::output::Files;
-use super::rows::{Draft, Rows};
+use super::rows::{Both, Draft, Rows};
 
 /// Templates a report lists, and steps of their sparklines.
 const TEMPLATES: usize = 1_000;
@@ -33,7 +33,7 @@ struct Said {
     incident: Incident,
     rows: u64,
     /// What its rows have in common.
-    row: Row,
+    remark: Arc<Remark>,
 }
 
 /// Writes all files.
@@ -50,8 +50,7 @@ pub fn finish(
 ) -> anyhow::Result<Finished> {
     let now = crate::driver::now();
     let collector = std::mem::replace(&mut engine.collector, Collector::new()?);
-    let Collected { rows, incidents: known, nearby, not_listed } = collector.collected();
-    let mut rows = second.unwrap_or(rows);
+    let Collected { mut rows, incidents: known, nearby, not_listed } = collector.collected();
     let mut said = said_of(known, &mut engine, now);
     let columns = engine.columns();
     let mut files = Files::open(&options.paths, &columns)?;
@@ -70,20 +69,22 @@ pub fn finish(
         wanted.entry(Arc::clone(&line.origin)).or_default().insert(line.offset);
     }
     let mut stamps = Stamps::new(context.zone.clone());
-    let mut drafts = rows.read()?;
-    while let Some(draft) = drafts.next()? {
+    let second = second.map_or_else(Rows::new, Ok)?.read()?;
+    Both::new(rows.read()?, second)?.each(|draft| {
         let id = engine.pipeline.joined(draft.incident);
-        let Some(about) = said.get_mut(&id).filter(|said| said.incident.severity >= Severity::Medium) else { continue };
+        let Some(about) = said.get_mut(&id).filter(|said| said.incident.severity >= Severity::Medium) else {
+            return Ok(());
+        };
         about.rows += 1;
-        if wanted.get(&draft.origin).is_some_and(|offsets| offsets.contains(&draft.offset)) {
-            numbers.insert((Arc::clone(&draft.origin), draft.offset), draft.line_number);
+        if let Some((origin, offsets)) = wanted.get_key_value(draft.origin)
+            && offsets.contains(&draft.offset)
+        {
+            numbers.insert((Arc::clone(origin), draft.offset), draft.line_number);
         }
         *by_template.entry(draft.template).or_default() += 1;
         engine.count_row(draft.time);
-        let row = row_of(draft, &about.row, &mut stamps);
-        count(&mut report, &about.incident);
-        files.push(&row)?;
-    }
+        files.push(&row_of(draft, Arc::clone(&about.remark), &mut stamps))
+    })?;
     // What no single line shows has a row of its own.
     let mut lineless: Vec<&mut Said> =
         said.values_mut().filter(|said| said.rows == 0 && said.incident.severity >= Severity::Medium).collect();
@@ -91,9 +92,9 @@ pub fn finish(
     for about in lineless {
         about.rows += 1;
         engine.count_row(about.incident.last_seen);
-        count(&mut report, &about.incident);
-        files.push(&about.row.clone().without_line(&about.incident, &mut stamps))?;
+        files.push(&Row::without_line(&about.incident, Arc::clone(&about.remark), &mut stamps))?;
     }
+    said.values().filter(|said| said.rows > 0).for_each(|said| count(&mut report, said));
     let worst = said.values().map(|said| said.incident.severity).max();
     report.complete = engine.problems.is_empty();
     report.problems = engine.problems.iter().chain(&engine.remarks).map(|text| one_line(text)).collect();
@@ -117,34 +118,29 @@ fn said_of(known: HashMap<Fingerprint, Known>, engine: &mut Engine, now: Timesta
     for (_, known) in own {
         engine.remarks.push(format!("{}: {}", known.incident.title, known.incident.reason));
     }
-    let said = |incident: Incident| Said { row: Row::about(&incident, now), incident, rows: 0 };
+    let said = |incident: Incident| Said { remark: Arc::new(Remark::of(&incident, now)), incident, rows: 0 };
     of_logs.into_iter().map(|(id, known)| (id, said(known.incident))).collect()
 }
 
-fn count(report: &mut Report, incident: &Incident) {
-    report.total_anomalies += 1;
-    report.severity_distribution.add(incident.severity);
-    let category = capitalized(incident.category.as_str());
-    *report.anomaly_categories.entry(category).or_default() += 1;
+fn count(report: &mut Report, said: &Said) {
+    report.total_anomalies += said.rows;
+    report.severity_distribution.add(said.incident.severity, said.rows);
+    let category = capitalized(said.incident.category.as_str());
+    *report.anomaly_categories.entry(category).or_default() += said.rows;
 }
 
-fn row_of(draft: Draft, about: &Row, stamps: &mut Stamps) -> Row {
-    let level = draft.level_word().to_owned();
-    let record = match &draft.columns {
-        Some(columns) => columns.iter().map(|name| Cow::Owned(name.clone())).zip(draft.cells).collect(),
+fn row_of<'a>(draft: Draft<'a>, remark: Arc<Remark>, stamps: &'a mut Stamps) -> Row<'a> {
+    let record = match draft.columns {
+        Some(columns) => columns.iter().map(|name| Cow::Borrowed(name.as_str())).zip(draft.cells).collect(),
         None => {
-            let source = if draft.program.is_empty() { &draft.origin } else { &draft.program };
+            let source = if draft.program.is_empty() { draft.origin } else { draft.program };
+            let level = Cow::Borrowed(draft.level_word());
             let message = draft.cells.into_iter().next().unwrap_or_default();
-            Row::plain([stamps.of(draft.time), level, message, source.to_string()])
+            Row::plain([Cow::Borrowed(stamps.of(draft.time)), level, message, Cow::Borrowed(source)])
         }
     };
-    Row {
-        record,
-        line_number: Some(draft.line_number),
-        input: draft.origin.to_string(),
-        template_id: draft.template.to_string(),
-        ..about.clone()
-    }
+    let (line_number, template_id) = (Some(draft.line_number), Some(draft.template));
+    Row { record, line_number, input: Cow::Borrowed(draft.origin), template_id, remark }
 }
 
 fn incidents(

@@ -374,8 +374,6 @@ fn watch(
 /// The second pass: rows of kinds that turned out to be anomalous after their lines had passed.
 fn again(engine: &mut Engine, options: &Options, inputs: &Inputs) -> anyhow::Result<rows::Rows> {
     let mut rows = rows::Rows::new()?;
-    let mut known = engine.collector.rows_mut().read()?;
-    let mut known = std::iter::from_fn(|| known.next().transpose()).peekable();
     let mut trail = engine.collector.trail_mut().read()?;
     let wanted = engine.collector.wanted();
     let mut feed = Feed::new(inputs.clone());
@@ -390,10 +388,7 @@ fn again(engine: &mut Engine, options: &Options, inputs: &Inputs) -> anyhow::Res
         watches.retain_wanted(options, turn.input, &mut turn.chunk);
         let origin = Arc::clone(&turn.chunk.block.origin);
         let look = looks.entry(Arc::clone(&origin.name)).or_insert_with(|| engine.pipeline.second_look(&origin));
-        engine.look_again(look, (&turn.chunk, number, &steps), &wanted, &mut rows, &mut known)?;
-    }
-    for draft in known {
-        rows.push(&draft?)?;
+        engine.look_again(look, (&turn.chunk, number, &steps), &wanted, &mut rows)?;
     }
     Ok(rows)
 }

@@ -110,7 +110,7 @@ impl<'a> Files<'a> {
 
     /// # Errors
     /// When a row cannot be written.
-    pub fn push(&mut self, row: &Row) -> anyhow::Result<()> {
+    pub fn push(&mut self, row: &Row<'_>) -> anyhow::Result<()> {
         if let Some(rows) = &mut self.csv {
             rows.push(row).context("cannot write the CSV")?;
         }

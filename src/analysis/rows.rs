@@ -1,5 +1,6 @@
 //! Rows that wait on disk until every incident has its last word, in the order of their lines.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
@@ -12,49 +13,56 @@ use crate::pipeline::Shown;
 use super::chunk::Chunk;
 use super::spool::nameless;
 
-/// One line that may become a row.
+/// Bytes read and written at a time.
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// One line that may become a row. A view: of the line while it passes, of the file when it comes back.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Draft {
+pub struct Draft<'a> {
     /// Where the line stands among all lines: number of its chunk, and its place there.
-    pub place: (u64, u32),
-    pub origin: Arc<str>,
+    pub place: Place,
+    pub origin: &'a str,
     pub offset: u64,
     pub line_number: u64,
     pub time: Timestamp,
-    pub program: Arc<str>,
+    pub program: &'a str,
     /// As the line says it.
     pub level: Option<Level>,
     pub template: TemplateId,
     pub incident: Fingerprint,
     /// Names of the columns of a table. Plain lines have none, and their message for a cell.
-    pub columns: Option<Arc<Vec<String>>>,
-    pub cells: Vec<String>,
+    pub columns: Option<&'a Arc<Vec<String>>>,
+    pub cells: Vec<Cow<'a, str>>,
 }
 
-impl Draft {
+/// Number of a chunk, and of a line in it.
+pub type Place = (u64, u32);
+
+impl<'a> Draft<'a> {
     /// The line at `index` of the chunk with this number, which belongs to `incident`.
     pub fn new(
-        chunk: &Chunk,
+        chunk: &'a Chunk,
         number: u64,
         index: usize,
         time: Timestamp,
-        shown: &Shown,
+        shown: &'a Shown,
         incident: Fingerprint,
-    ) -> Draft {
-        let cells = chunk.cells(index);
-        let names = chunk.table.as_ref().filter(|_| cells.is_some()).map(|table| Arc::clone(&table.columns.names));
+    ) -> Draft<'a> {
+        let cells: Option<Vec<Cow<'a, str>>> =
+            chunk.cells(index).map(|cells| cells.into_iter().map(Cow::Owned).collect());
+        let columns = chunk.table.as_ref().filter(|_| cells.is_some()).map(|table| &table.columns.names);
         Draft {
             place: (number, u32::try_from(index).unwrap_or(u32::MAX)),
-            origin: Arc::clone(&chunk.block.origin.name),
+            origin: &chunk.block.origin.name,
             offset: chunk.block.spans.get(index).map_or(0, |span| span.offset),
             line_number: chunk.number(index),
             time,
-            program: Arc::clone(&shown.kind.program),
+            program: &shown.kind.program,
             level: shown.level,
             template: shown.kind.template,
             incident,
-            columns: names,
-            cells: cells.unwrap_or_else(|| vec![shown.message.clone()]),
+            columns,
+            cells: cells.unwrap_or_else(|| vec![Cow::Borrowed(&*shown.message)]),
         }
     }
 
@@ -74,11 +82,12 @@ pub struct Rows {
 
 impl Rows {
     pub fn new() -> anyhow::Result<Rows> {
-        Ok(Rows { out: BufWriter::new(nameless()?), buffer: Vec::new(), tables: Vec::new() })
+        let out = BufWriter::with_capacity(BUFFER_BYTES, nameless()?);
+        Ok(Rows { out, buffer: Vec::new(), tables: Vec::new() })
     }
 
-    pub fn push(&mut self, draft: &Draft) -> anyhow::Result<()> {
-        let table = draft.columns.as_ref().map_or(0, |columns| self.table(columns));
+    pub fn push(&mut self, draft: &Draft<'_>) -> anyhow::Result<()> {
+        let table = draft.columns.map_or(0, |columns| self.table(columns));
         let level = draft.level.map_or(u64::MAX, |level| level as u64);
         let numbers = [
             draft.place.0,
@@ -95,7 +104,7 @@ impl Rows {
         for number in numbers {
             self.buffer.extend_from_slice(&number.to_le_bytes());
         }
-        for text in [&*draft.origin, &*draft.program].into_iter().chain(draft.cells.iter().map(String::as_str)) {
+        for text in [draft.origin, draft.program].into_iter().chain(draft.cells.iter().map(|cell| &**cell)) {
             self.buffer.extend_from_slice(&(text.len() as u64).to_le_bytes());
             self.buffer.extend_from_slice(text.as_bytes());
         }
@@ -104,7 +113,7 @@ impl Rows {
         written.context("cannot write a temporary file; is the disk full?")
     }
 
-    /// From the first one. Nothing may be pushed meanwhile.
+    /// Before the first one. Nothing may be pushed meanwhile.
     pub fn read(&mut self) -> anyhow::Result<Reading> {
         let again = |out: &mut BufWriter<File>| {
             out.flush()?;
@@ -113,8 +122,8 @@ impl Rows {
             io::Result::Ok(file)
         };
         let file = again(&mut self.out).context("cannot read a temporary file back")?;
-        let (origin, program) = (Arc::from(""), Arc::from(""));
-        Ok(Reading { input: BufReader::new(file), buffer: Vec::new(), tables: self.tables.clone(), origin, program })
+        let input = BufReader::with_capacity(BUFFER_BYTES, file);
+        Ok(Reading { input, buffer: Vec::new(), tables: self.tables.clone() })
     }
 
     /// Number of a table, from 1.
@@ -131,15 +140,14 @@ impl Rows {
 /// Drafts coming back.
 pub struct Reading {
     input: BufReader<File>,
+    /// The current one.
     buffer: Vec<u8>,
     tables: Vec<Arc<Vec<String>>>,
-    /// Of the draft before: mostly the next one has the same.
-    origin: Arc<str>,
-    program: Arc<str>,
 }
 
 impl Reading {
-    pub fn next(&mut self) -> anyhow::Result<Option<Draft>> {
+    /// Goes on to the next draft and says where its line stands; `None` behind the last one.
+    pub fn advance(&mut self) -> anyhow::Result<Option<Place>> {
         let mut length = [0; 8];
         match self.input.read_exact(&mut length) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
@@ -148,40 +156,75 @@ impl Reading {
         self.buffer.clear();
         let length = u64::from_le_bytes(length);
         (&mut self.input).take(length).read_to_end(&mut self.buffer).context("cannot read a temporary file back")?;
-        self.draft().map(Some).context("a temporary file was damaged")
+        Ok(Some(self.draft()?.place))
     }
 
-    fn draft(&mut self) -> Option<Draft> {
+    /// The current one.
+    pub fn draft(&self) -> anyhow::Result<Draft<'_>> {
+        self.parsed().context("a temporary file was damaged")
+    }
+
+    fn parsed(&self) -> Option<Draft<'_>> {
         let mut rest = &*self.buffer;
         let mut numbers = [0; 9];
         for place in &mut numbers {
             *place = number(&mut rest)?;
         }
         let [chunk, index, offset, line_number, time, level, template, incident, table] = numbers;
-        for known in [&mut self.origin, &mut self.program] {
-            let name = text(&mut rest)?;
-            if *name != **known {
-                *known = Arc::from(name);
-            }
-        }
+        let (origin, program) = (text(&mut rest)?, text(&mut rest)?);
         let mut cells = Vec::new();
         while !rest.is_empty() {
-            cells.push(text(&mut rest)?.to_owned());
+            cells.push(Cow::Borrowed(text(&mut rest)?));
         }
         let table = usize::try_from(table).ok()?.checked_sub(1);
         Some(Draft {
             place: (chunk, u32::try_from(index).ok()?),
-            origin: Arc::clone(&self.origin),
+            origin,
             offset,
             line_number,
             time: Timestamp::from_micros(time.cast_signed()),
-            program: Arc::clone(&self.program),
+            program,
             level: u8::try_from(level).ok().and_then(Level::from_number),
             template: TemplateId(template),
             incident: Fingerprint(incident),
-            columns: table.and_then(|table| self.tables.get(table).cloned()),
+            columns: table.and_then(|table| self.tables.get(table)),
             cells,
         })
+    }
+}
+
+/// The drafts of two passes in the order of their lines. Where both have a line, the first pass does.
+pub struct Both {
+    passes: [(Reading, Option<Place>); 2],
+}
+
+impl Both {
+    pub fn new(mut first: Reading, mut second: Reading) -> anyhow::Result<Both> {
+        let places = (first.advance()?, second.advance()?);
+        Ok(Both { passes: [(first, places.0), (second, places.1)] })
+    }
+
+    /// Gives each draft, in order, to `each`.
+    pub fn each(self, mut each: impl FnMut(Draft<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let [(mut first, mut at), (mut second, mut also)] = self.passes;
+        loop {
+            let is_second = match (at, also) {
+                (None, None) => return Ok(()),
+                (Some(at), Some(also)) => also < at,
+                (None, Some(_)) => true,
+                (Some(_), None) => false,
+            };
+            if is_second {
+                each(second.draft()?)?;
+                also = second.advance()?;
+            } else {
+                each(first.draft()?)?;
+                if also == at {
+                    also = second.advance()?;
+                }
+                at = first.advance()?;
+            }
+        }
     }
 }
 
@@ -202,26 +245,34 @@ fn text<'b>(rest: &mut &'b [u8]) -> Option<&'b str> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn drafts_come_back_as_they_were() {
-        let columns = Arc::new(vec!["a".to_owned(), "b".to_owned()]);
-        let draft = |place: u64, level, columns: Option<&Arc<Vec<String>>>, cells: &[&str]| Draft {
-            place: (place, 7),
-            origin: format!("in{place}").into(),
+    fn draft<'a>(
+        place: Place,
+        level: Option<Level>,
+        columns: Option<&'a Arc<Vec<String>>>,
+        cells: &[&'a str],
+    ) -> Draft<'a> {
+        Draft {
+            place,
+            origin: "in",
             offset: 5,
             line_number: u64::MAX,
             time: Timestamp::from_seconds(-1),
-            program: "sshd".into(),
+            program: "sshd",
             level,
             template: TemplateId(3),
             incident: Fingerprint(u64::MAX),
-            columns: columns.cloned(),
-            cells: cells.iter().map(|cell| (*cell).to_owned()).collect(),
-        };
+            columns,
+            cells: cells.iter().map(|cell| Cow::Borrowed(*cell)).collect(),
+        }
+    }
+
+    #[test]
+    fn drafts_come_back_as_they_were() {
+        let columns = Arc::new(vec!["a".to_owned(), "b".to_owned()]);
         let drafts = [
-            draft(0, None, None, &["a message"]),
-            draft(1, Some(Level::Emerg), Some(&columns), &["", "\u{1b}[2J\n"]),
-            draft(1, Some(Level::Debug), Some(&columns), &["x", ""]),
+            draft((0, 7), None, None, &["a message"]),
+            draft((1, 7), Some(Level::Emerg), Some(&columns), &["", "\u{1b}[2J\n"]),
+            draft((1, 8), Some(Level::Debug), Some(&columns), &["x", ""]),
         ];
         let mut rows = Rows::new().expect("a file");
         for draft in &drafts {
@@ -230,9 +281,33 @@ mod tests {
         for _ in 0..2 {
             let mut reading = rows.read().expect("read");
             for draft in &drafts {
-                assert_eq!(reading.next().expect("read").as_ref(), Some(draft));
+                assert_eq!(reading.advance().expect("read"), Some(draft.place));
+                assert_eq!(reading.draft().expect("read"), *draft);
             }
-            assert_eq!(reading.next().expect("read"), None);
+            assert_eq!(reading.advance().expect("read"), None);
         }
+    }
+
+    #[test]
+    fn two_passes_meet_in_the_order_of_lines() {
+        let pass = |name: &str, places: &[Place]| {
+            let mut rows = Rows::new().expect("a file");
+            for place in places {
+                rows.push(&draft(*place, None, None, &[name])).expect("written");
+            }
+            rows.read().expect("read")
+        };
+        let first = pass("first", &[(0, 5), (1, 2), (1, 3)]);
+        let second = pass("second", &[(0, 1), (1, 2), (1, 4), (7, 0)]);
+        let mut found = Vec::new();
+        let both = Both::new(first, second).expect("read");
+        both.each(|draft| {
+            found.push((draft.place, draft.cells.concat()));
+            Ok(())
+        })
+        .expect("read");
+        let expected =
+            [(0, 1, "second"), (0, 5, "first"), (1, 2, "first"), (1, 3, "first"), (1, 4, "second"), (7, 0, "second")];
+        assert_eq!(found, expected.map(|(chunk, line, pass)| ((chunk, line), pass.to_owned())));
     }
 }

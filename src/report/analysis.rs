@@ -239,13 +239,13 @@ impl Evidence {
 }
 
 impl SeverityDistribution {
-    pub fn add(&mut self, severity: Severity) {
+    pub fn add(&mut self, severity: Severity, rows: u64) {
         *match severity {
             Severity::Low => &mut self.low,
             Severity::Medium => &mut self.medium,
             Severity::High => &mut self.high,
             Severity::Critical => &mut self.critical,
-        } += 1;
+        } += rows;
     }
 
     pub fn total(&self) -> u64 {

@@ -21,7 +21,7 @@ pub fn json(report: &Report, mut out: impl Write) -> std::io::Result<()> {
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn json_line(row: &Row, mut out: impl Write) -> std::io::Result<()> {
+pub fn json_line(row: &Row<'_>, mut out: impl Write) -> std::io::Result<()> {
     serde_json::to_writer(&mut out, row)?;
     writeln!(out)
 }

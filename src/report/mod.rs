@@ -24,7 +24,7 @@ pub use analysis::{
 pub use chart::{heat, timeline};
 pub use html::html;
 pub use json::{SCHEMA, json, json_line};
-pub use row::{EXTRA_COLUMNS, PLAIN_COLUMNS, Row, Stamps};
+pub use row::{EXTRA_COLUMNS, PLAIN_COLUMNS, Remark, Row, Stamps};
 pub use sarif::sarif;
 pub use series::Series;
 pub use stored::{Stored, stored};

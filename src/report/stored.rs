@@ -1,11 +1,13 @@
 //! The report of what a daemon found, from its store. Reads; redacts nothing beyond what the store holds, and knows no lines
 //! but those kept as evidence.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::analysis::{self, Report, SCHEMA_VERSION, Template, capitalized, fill_recommendations};
 use super::chart::{heat, timeline};
-use super::row::{Row, Stamps};
+use super::row::{Remark, Row, Stamps};
 use super::series::Series;
 use super::week::Week;
 use crate::model::{Incident, Severity, Timestamp};
@@ -25,7 +27,7 @@ const MAX_TEMPLATES: usize = 1_000;
 pub struct Stored {
     pub report: Report,
     /// A row for each line kept as evidence, in the order of their times; one for each incident without any.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Row<'static>>,
 }
 
 /// What spoke at or after `since`.
@@ -56,15 +58,15 @@ pub fn stored(
         ..Report::default()
     };
     let mut stamps = Stamps::new(zone.clone());
-    let mut rows: Vec<(Timestamp, Row)> = Vec::new();
+    let mut rows: Vec<(Timestamp, Row<'static>)> = Vec::new();
     let mut templates: HashMap<String, Template> = HashMap::new();
     let as_it_is = |text: &str| text.to_owned();
     for incident in &incidents {
         let made = rows_of(incident, since, now, &mut stamps);
         for (_, row) in &made {
             report.total_anomalies += 1;
-            report.severity_distribution.add(row.severity);
-            *report.anomaly_categories.entry(capitalized(row.category.as_str())).or_default() += 1;
+            report.severity_distribution.add(row.remark.severity, 1);
+            *report.anomaly_categories.entry(capitalized(row.remark.category.as_str())).or_default() += 1;
         }
         add_template(&mut templates, incident, made.len() as u64);
         let evidence = incident.evidence.iter().map(|line| analysis::Evidence::of(line, &as_it_is)).collect();
@@ -88,27 +90,29 @@ fn rows_of(
     since: Option<Timestamp>,
     now: Timestamp,
     stamps: &mut Stamps,
-) -> Vec<(Timestamp, Row)> {
+) -> Vec<(Timestamp, Row<'static>)> {
     if incident.severity < Severity::Medium {
         return Vec::new();
     }
-    let about = Row::about(incident, now);
+    let remark = Arc::new(Remark::of(incident, now));
     let lines = incident.evidence.iter().filter(|line| since.is_none_or(|since| line.time >= since));
-    let mut rows: Vec<(Timestamp, Row)> = lines
+    let mut rows: Vec<(Timestamp, Row<'static>)> = lines
         .map(|line| {
             let source = if line.program.is_empty() { &line.origin } else { &line.program };
-            let record = [stamps.of(line.time), line.level.to_string(), line.line.clone(), source.to_string()];
+            let record = [stamps.of(line.time), line.level.as_str(), &*line.line, &**source]
+                .map(|cell| Cow::Owned(cell.to_owned()));
             let row = Row {
                 record: Row::plain(record),
-                input: line.origin.to_string(),
-                template_id: incident.template.map_or_else(String::new, |id| id.to_string()),
-                ..about.clone()
+                line_number: None,
+                input: Cow::Owned(line.origin.to_string()),
+                template_id: incident.template,
+                remark: Arc::clone(&remark),
             };
             (line.time, row)
         })
         .collect();
     if rows.is_empty() {
-        rows.push((incident.last_seen, about.without_line(incident, stamps)));
+        rows.push((incident.last_seen, Row::without_line(incident, remark, stamps).into_owned()));
     }
     rows
 }

@@ -3,11 +3,14 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::io::Write;
+use std::sync::Arc;
 
-use crate::model::Timestamp;
+use super::row::{EXTRA_COLUMNS, Remark, Row};
 
-use super::row::{EXTRA_COLUMNS, Row};
+/// Incidents whose cells are kept: the lines of a few alternate.
+const REMARKS: usize = 16;
 
 /// The file under way.
 pub struct CsvRows<W: Write> {
@@ -17,8 +20,16 @@ pub struct CsvRows<W: Write> {
     /// The columns of the logs as the logs call them.
     names: Vec<String>,
     columns: usize,
-    /// The last time of detection, and its text: all rows have the same.
-    detected: Option<(Timestamp, String)>,
+    /// What was said of the last rows, as cells.
+    remarks: Vec<(Arc<Remark>, Said)>,
+    /// Filled anew for each row.
+    number: String,
+}
+
+/// The cells of a remark, in the order of [`EXTRA_COLUMNS`]: between the input and the template, and behind that.
+struct Said {
+    before: [String; 6],
+    detector: String,
 }
 
 impl<W: Write> CsvRows<W> {
@@ -43,12 +54,13 @@ impl<W: Write> CsvRows<W> {
         writer.write_record(None::<&[u8]>)?;
         let places = columns.iter().enumerate().map(|(place, name)| (name.clone(), place)).collect();
         let names = columns.to_vec();
-        Ok(CsvRows { writer, places, names, columns: columns.len(), detected: None })
+        let (columns, number) = (columns.len(), String::new());
+        Ok(CsvRows { writer, places, names, columns, remarks: Vec::new(), number })
     }
 
     /// # Errors
     /// When the row cannot be written.
-    pub fn push(&mut self, row: &Row) -> csv::Result<()> {
+    pub fn push(&mut self, row: &Row<'_>) -> csv::Result<()> {
         // Columns mostly come in the order of the header.
         let mut next = 0;
         let mut places = vec![""; self.columns];
@@ -65,29 +77,44 @@ impl<W: Write> CsvRows<W> {
         for cell in places {
             self.writer.write_field(&*neutral(cell))?;
         }
-        if self.detected.as_ref().is_none_or(|(time, _)| *time != row.detection_timestamp) {
-            self.detected = Some((row.detection_timestamp, row.detection_timestamp.to_string()));
+        // Writing to a string never fails.
+        self.number.clear();
+        let _ = row.line_number.map_or(Ok(()), |number| write!(self.number, "{number}"));
+        self.writer.write_field(&self.number)?;
+        self.writer.write_field(&*neutral(&row.input))?;
+        let said = self.said(&row.remark);
+        let Some((_, said)) = self.remarks.get(said) else { return Ok(()) };
+        for cell in &said.before {
+            self.writer.write_field(cell)?;
         }
-        let detected = self.detected.as_ref().map_or("", |(_, text)| text);
-        let number = row.line_number.map_or_else(String::new, |number| number.to_string());
-        let confidence = format!("{:.2}", row.confidence_score);
-        // In the order of EXTRA_COLUMNS.
-        let extra: [&str; EXTRA_COLUMNS.len()] = [
-            &number,
-            &row.input,
-            &row.anomaly_reason,
-            &row.remediation_steps,
-            detected,
-            &confidence,
-            row.severity.as_str(),
-            row.category.as_str(),
-            &row.template_id,
-            &row.detector,
-        ];
-        for cell in extra {
-            self.writer.write_field(&*neutral(cell))?;
-        }
+        self.number.clear();
+        let _ = row.template_id.map_or(Ok(()), |id| write!(self.number, "{id}"));
+        self.writer.write_field(&self.number)?;
+        self.writer.write_field(&said.detector)?;
         self.writer.write_record(None::<&[u8]>)
+    }
+
+    /// Where the cells of a remark are.
+    fn said(&mut self, remark: &Arc<Remark>) -> usize {
+        if let Some(at) = self.remarks.iter().position(|(known, _)| Arc::ptr_eq(known, remark)) {
+            return at;
+        }
+        if self.remarks.len() >= REMARKS {
+            self.remarks.remove(0);
+        }
+        let confidence = format!("{:.2}", remark.confidence_score);
+        let detected = remark.detection_timestamp.to_string();
+        let before = [
+            &*remark.anomaly_reason,
+            &remark.remediation_steps,
+            &detected,
+            &confidence,
+            remark.severity.as_str(),
+            remark.category.as_str(),
+        ];
+        let before = before.map(|cell| neutral(cell).into_owned());
+        self.remarks.push((Arc::clone(remark), Said { before, detector: neutral(&remark.detector).into_owned() }));
+        self.remarks.len() - 1
     }
 
     /// Gives back what was written to.
