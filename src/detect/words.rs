@@ -14,20 +14,22 @@ pub struct Words(OnceCell<Spans>);
 #[derive(Debug)]
 struct Spans {
     /// One more than are looked at: a line of more words is like no template.
-    spans: [(u32, u32); MAX_WORDS + 1],
+    spans: [(u16, u16); MAX_WORDS + 1],
     count: usize,
 }
 
 impl Words {
-    /// Start and end of each word between blanks, as `split_ascii_whitespace` has them; at most one more than
-    /// [`MAX_WORDS`]. Always to be asked about the same message.
-    pub fn of(&self, message: &str) -> &[(u32, u32)] {
+    /// Start and end of each word between blanks, as `split_ascii_whitespace` has them. One more than [`MAX_WORDS`] when
+    /// there are more of them, or beyond 64 KiB. Always to be asked about the same message.
+    pub fn of(&self, message: &str) -> &[(u16, u16)] {
         let found = self.0.get_or_init(|| {
             let mut found = Spans { spans: [(0, 0); MAX_WORDS + 1], count: 0 };
             each_word(message.as_bytes(), |start, end| {
-                if let Some(span) = found.spans.get_mut(found.count)
-                    && let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end))
-                {
+                let (Ok(start), Ok(end)) = (u16::try_from(start), u16::try_from(end)) else {
+                    found.count = MAX_WORDS + 1;
+                    return false;
+                };
+                if let Some(span) = found.spans.get_mut(found.count) {
                     *span = (start, end);
                     found.count += 1;
                 }
@@ -94,7 +96,7 @@ mod tests {
         fn words_are_those_of_the_standard_library(message in "(?s).{0,80}|([a-z]{0,20}[ \t\n\r\u{b}\u{c}]{0,3}){0,9}|(a ){60,70}") {
             let words = Words::default();
             let found = words.of(&message).iter();
-            let found: Vec<&str> = found.map(|(start, end)| &message[*start as usize..*end as usize]).collect();
+            let found: Vec<&str> = found.map(|(start, end)| &message[usize::from(*start)..usize::from(*end)]).collect();
             let expected: Vec<&str> = message.split_ascii_whitespace().take(MAX_WORDS + 1).collect();
             prop_assert_eq!(found, expected);
         }

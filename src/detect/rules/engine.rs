@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::awaited::{Awaited, Open, SavedOpen};
 use super::claim::{claim, key};
-use super::series::{Key, SavedCounter, Series};
+use super::series::{Key, SavedCounter, Series, earlier};
 use super::set::{Line, Role, RuleSet};
 use super::spec::Rule;
 use crate::detect::keyed::ById;
@@ -45,6 +45,8 @@ pub struct RuleDetector {
     repeat: Period,
     /// Rules that concern a kind, by place. Quiet rules are not here: they want no lines.
     kinds: ById<KindId, Vec<usize>>,
+    /// No counted line of any rule is due before this.
+    due: Option<Timestamp>,
     /// Lines that count, whether or not their incident ever comes about.
     marks: Marks,
     /// Filled anew for each line.
@@ -82,6 +84,7 @@ impl RuleDetector {
             changed: false,
             repeat,
             kinds: ById::default(),
+            due: None,
             marks: Marks::default(),
             roles: Vec::new(),
         }
@@ -102,6 +105,7 @@ impl RuleDetector {
                 Some(_) | None => (Series::new(rule), Awaited::new()),
             })
             .unzip();
+        self.due = self.series.iter().filter_map(Series::due).min();
         self.kinds.clear();
     }
 
@@ -167,7 +171,9 @@ impl RuleDetector {
                     let claim = claim(rule, severity, seen, line, report, total);
                     wording::finding(seen, report, claim)
                 };
-                series.hit(rule, key, seen.time, || seen.evidence(), seen.phase, self.repeat.0, make, out)
+                let found = series.hit(rule, key, seen.time, || seen.evidence(), seen.phase, self.repeat.0, make, out);
+                self.due = earlier(self.due, series.due());
+                found
             }
         }
     }
@@ -199,6 +205,7 @@ impl RuleDetector {
                 };
                 let said = series.hit(rule, key, evidence.time, || evidence, phase, self.repeat.0, make, out);
                 out.extend(said);
+                self.due = earlier(self.due, series.due());
             }
         }
     }
@@ -303,9 +310,13 @@ impl Detector for RuleDetector {
     }
 
     fn settle(&mut self, now: Timestamp, out: &mut Vec<Finding>) {
+        if self.due.is_none_or(|due| now < due) {
+            return;
+        }
         for series in &mut self.series {
             series.settle(now, self.repeat.0, out);
         }
+        self.due = self.series.iter().filter_map(Series::due).min();
     }
 
     fn save(&mut self) -> Option<String> {
@@ -335,6 +346,7 @@ impl Detector for RuleDetector {
         for ((rule, series), awaited) in self.set.rules().iter().zip(&mut self.series).zip(&mut self.awaited) {
             if let Some(row) = saved.rules.remove(&rule.name).filter(|row| row.counts == counts(rule)) {
                 series.restore(row.counters, self.repeat.0);
+                self.due = earlier(self.due, series.due());
                 awaited.restore(row.open);
             }
         }

@@ -185,6 +185,11 @@ impl Series {
         out.append(&mut findings);
     }
 
+    /// No counted line is due before this.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.due
+    }
+
     /// The group of the incident that a line of this key is part of.
     pub fn group<'a>(&self, rule: &Rule, key: &'a Key, at: Timestamp) -> &'a str {
         let counter = self.counters.peek(key).filter(|counter| counter.repeat.is_some());
@@ -301,7 +306,8 @@ fn within(rule: &Rule) -> Duration {
     rule.within.map_or(Duration::ZERO, |within| within.0)
 }
 
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+/// The earlier of those that are there.
+pub fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),

@@ -83,7 +83,8 @@ impl Places {
             return;
         }
         for (place, number) in self.places.iter().zip(0..MAX_PLACES).filter(|(_, number)| wanted & 1 << number != 0) {
-            let word = words.get(place.word).and_then(|(start, end)| message.get(*start as usize..*end as usize));
+            let word =
+                words.get(place.word).and_then(|(start, end)| message.get(usize::from(*start)..usize::from(*end)));
             if let Some(value) = word.and_then(|word| place.inside(word)).filter(|value| !value.is_empty()) {
                 each(number, value);
             }
