@@ -13,5 +13,7 @@ pub struct Options {
     pub until: Option<Timestamp>,
     pub judge: Option<judge::Mode>,
     pub format: Option<std::sync::Arc<str>>,
+    /// With more than one, one of them reads ahead.
+    pub threads: usize,
     pub paths: Paths,
 }

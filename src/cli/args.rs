@@ -188,6 +188,10 @@ pub struct Analyze {
     #[arg(long, value_name = "SEVERITY", value_enum)]
     pub fail_on: Option<SeverityName>,
 
+    /// Threads: with two, one reads and unpacks ahead; the result is the same
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub threads: u8,
+
     /// Print the JSON Schema of the report
     #[arg(long)]
     pub schema: bool,

@@ -269,6 +269,29 @@ fn rotated_files_are_one_story_and_copies_count_once() {
 }
 
 #[test]
+fn the_number_of_threads_changes_nothing() {
+    let home = Home::new();
+    let text = syslog();
+    std::fs::write(home.path("a.log"), text.replace(" web1 ", " web2 ")).expect("written");
+    std::fs::write(home.path("b.log.gz"), gzip(text.as_bytes())).expect("written");
+    let mut found = Vec::new();
+    for threads in ["1", "2"] {
+        let folder = format!("out{threads}");
+        let run = run(&home, &["--judge", "off", "--threads", threads, "--out", &folder, "a.log", "b.log.gz"]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let rows = rows(&home.path(&format!("{folder}/anomalies.csv")));
+        assert!(rows.len() > 2, "{rows:?}");
+        let at = rows[0].iter().position(|name| name == "detection_timestamp").expect("a column");
+        let rows: Vec<Vec<String>> = rows.into_iter().map(|row| [&row[..at], &row[at + 1..]].concat()).collect();
+        let mut report = report(&home, &format!("{folder}/report.json"));
+        report["generated_at"] = Value::Null;
+        report["processing_metrics"]["processing_time"] = Value::Null;
+        found.push((rows, report));
+    }
+    assert_eq!(found[0], found[1]);
+}
+
+#[test]
 fn what_is_before_since_only_teaches() {
     let home = Home::new();
     let error = |minute: u32, what: &str| format!("2026-03-01T10:{minute:02}:00 web1 app[1]: ERROR {what}\n");

@@ -35,6 +35,7 @@ pub fn run(analyze: &Analyze, quiet: bool) -> anyhow::Result<u8> {
         .since(at("--since", analyze.since.as_ref(), &zone)?)
         .until(at("--until", analyze.until.as_ref(), &zone)?)
         .baseline(&analyze.baseline)
+        .threads(usize::from(analyze.threads))
         .write(paths.clone());
     if let Some(mode) = analyze.judge {
         analysis = analysis.judge(match mode {
