@@ -80,6 +80,13 @@ async fn serve(options: Options) -> anyhow::Result<u8> {
             None
         }
     };
+    // A port that is taken is an error of the start, not of a running service.
+    let listener = match options.config.web.listen {
+        Some(address) => Some(
+            web::listen(address).await.with_context(|| format!("cannot listen on {address} for the HTTP interface"))?,
+        ),
+        None => None,
+    };
     systemd::ready();
     let vitals = driver.vitals();
     if let Some(limit) = systemd::watchdog_limit() {
@@ -87,13 +94,12 @@ async fn serve(options: Options) -> anyhow::Result<u8> {
     }
     tokio::spawn(follow_status(driver.status()));
     let stop = CancellationToken::new();
-    if let Some(address) = options.config.web.listen {
-        let listener =
-            web::listen(address).await.with_context(|| format!("cannot listen on {address} for the HTTP interface"))?;
+    if let Some(listener) = listener {
         let status = driver.status();
         let health = move || report::health(&status.borrow());
         let asking = control.clone();
-        let metrics = move || report::metrics(asking.clone());
+        let (state_dir, prices) = (options.config.state_dir.clone(), options.config.llm.clone());
+        let metrics = move || report::metrics(asking.clone(), state_dir.clone(), prices.clone());
         tokio::spawn(web::serve(listener, options.config.state_dir.clone(), health, metrics, stop.clone()));
     }
     let running = tokio::spawn(driver.run(told));

@@ -68,13 +68,13 @@ pub async fn run(backend: &dyn LlmBackend, prompt: &Prompt, limit: &Limit, polic
         let model = backend.models().get(turn.model()).map(String::as_str).unwrap_or_default();
         let failure = match backend.complete(prompt, model).await {
             Ok(completion) => {
-                add(&mut usage, &completion.usage);
+                usage += completion.usage;
                 cost_usd += backend.cost_usd(&completion.model, &completion.usage);
                 return End { result: Ok(completion), usage, cost_usd };
             }
             Err(failure) => failure,
         };
-        add(&mut usage, &failure.usage);
+        usage += failure.usage;
         cost_usd += backend.cost_usd(failure.model.as_deref().unwrap_or(model), &failure.usage);
 
         let wait = match failure.again {
@@ -112,11 +112,4 @@ pub async fn run(backend: &dyn LlmBackend, prompt: &Prompt, limit: &Limit, polic
         tracing::debug!("{failure}; trying again in {} ms", wait.as_millis());
         tokio::time::sleep(wait).await;
     }
-}
-
-fn add(sum: &mut Usage, more: &Usage) {
-    sum.requests = sum.requests.saturating_add(more.requests);
-    sum.input_tokens = sum.input_tokens.saturating_add(more.input_tokens);
-    sum.cached_tokens = sum.cached_tokens.saturating_add(more.cached_tokens);
-    sum.output_tokens = sum.output_tokens.saturating_add(more.output_tokens);
 }

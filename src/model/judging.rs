@@ -1,5 +1,6 @@
 //! What passes between the judge (who decides what to ask) and the backends (who carry it). No HTTP here.
 
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,15 @@ pub struct Usage {
     pub cached_tokens: u64,
     /// Answer and thoughts.
     pub output_tokens: u64,
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, more: Usage) {
+        self.requests = self.requests.saturating_add(more.requests);
+        self.input_tokens = self.input_tokens.saturating_add(more.input_tokens);
+        self.cached_tokens = self.cached_tokens.saturating_add(more.cached_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(more.output_tokens);
+    }
 }
 
 /// Why there is no usable answer, by what to do about it.

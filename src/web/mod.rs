@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use metrics::Metrics;
+pub use metrics::{Metrics, ModelSpend};
 
 /// `[web]`: off by default.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]

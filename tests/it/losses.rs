@@ -2,14 +2,13 @@
 //! crashes, a receiver that takes nothing while a lot is written. Nothing is lost, and somebody is told.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use logwren::store::{IncidentFilter, Reader};
 
-use crate::support::daemon::{Daemon, Home, PATIENCE, append};
+use crate::support::daemon::{Daemon, Home, PATIENCE, append, ask};
 use crate::support::receiver::{Contract, Receiver};
 
 fn line(message: &str) -> String {
@@ -48,14 +47,6 @@ fn seen(state: &Path, wanted: &std::ops::Range<u64>) -> BTreeSet<u64> {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-}
-
-fn ask(port: u16, path: &str) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("listens");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("asked");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("answered");
-    answer
 }
 
 /// A state directory as a SIGKILL left it, with a log that goes on.

@@ -6,9 +6,10 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use crate::support::daemon::{Daemon, Home, append};
+use crate::support::daemon::{Daemon, Home, append, ask};
 use crate::support::gemini::{FakeGemini, Fault};
 use crate::support::receiver::{Contract, Receiver, Reply};
+use crate::support::serve::nobody;
 use crate::support::smtp::{MailServer, Options};
 
 /// One syslog line in rsyslog's default format, now.
@@ -148,6 +149,17 @@ fn a_known_kind_costs_no_call_not_even_after_a_restart() {
     let requests = |day: &serde_json::Value| day["requests"].as_u64().expect("a number");
     assert_eq!(spent["days"].as_array().expect("a list").iter().map(requests).sum::<u64>(), calls as u64, "{spent}");
     assert!(spent["today"]["usd"].as_f64().is_some_and(|usd| usd > 0.0), "{spent}");
+
+    let port = nobody().port();
+    let served =
+        std::fs::read_to_string(&config).expect("a config") + &format!("\n[web]\nlisten = '127.0.0.1:{port}'\n");
+    std::fs::write(&config, served).expect("written");
+    let daemon = Daemon::watch(&config);
+    let metrics = ask(port, "/metrics");
+    let model = "{model=\"gemini-3.5-flash-lite\"}";
+    assert!(metrics.contains(&format!("\nlogwren_model_requests_total{model} {calls}\n")), "{metrics}");
+    assert!(metrics.contains(&format!("\nlogwren_model_usd_total{model} 0.")), "{metrics}");
+    assert!(daemon.stop().0.success());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The built binary as a service manager would run it: with a notify socket, signals and files of its own.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -64,6 +65,16 @@ pub fn append(path: &Path, text: &str) {
     use std::io::Write;
     let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).expect("opened");
     file.write_all(text.as_bytes()).expect("written");
+}
+
+/// What the HTTP interface answers, headers and all.
+pub fn ask(port: u16, path: &str) -> String {
+    use std::io::Write;
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("listens");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("asked");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answered");
+    answer
 }
 
 /// A running `logwren`; killed when dropped.
