@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::model::{Change, Fact, Fingerprint, Phase, Timestamp};
-use crate::pipeline::{Counters, Effects, Input, Passed, Pipeline, SecondLook, Settings};
+use crate::pipeline::{Counters, Effects, Input, Passed, Pipeline, SecondLook, SecondQuestions, Settings};
 use crate::report::{InputSummary, Metrics, Series, Week};
 
 use super::chunk::Chunk;
@@ -137,6 +137,13 @@ impl Engine {
         self.flagged.extend(told.map(|told| told.incident));
         self.collector.take(&mut effects);
         effects
+    }
+
+    /// Offers the gravest incidents, at most so many, for a question about each as a whole.
+    pub fn ask_about_incidents(&mut self, most: usize, now: Timestamp) {
+        let mut effects = Effects::default();
+        self.pipeline.ask_about_incidents(most, now, &mut effects);
+        self.collector.take(&mut effects);
     }
 
     /// The end of the lines: what waits is said.
@@ -277,7 +284,7 @@ impl Engine {
         for fact in &effects.facts {
             let lasts = match fact {
                 Fact::Verdict(_) | Fact::Spend { .. } => true,
-                Fact::State { name, .. } => **name == *crate::judge::Judge::STATE,
+                Fact::State { name, .. } => [crate::judge::Judge::STATE, SecondQuestions::STATE].contains(&&**name),
                 Fact::Template(_)
                 | Fact::Kind(_)
                 | Fact::Question(_)

@@ -13,7 +13,7 @@ use crate::egress::Ledger;
 use crate::judge;
 use crate::llm::Client;
 use crate::model::{JudgeFailure, SecretRef};
-use crate::pipeline::Input;
+use crate::pipeline::{Input, Pipeline};
 use crate::redact::Secret;
 
 use super::engine::Engine;
@@ -61,56 +61,69 @@ pub fn model(config: &mut Config, wanted: Option<judge::Mode>, inputs: &[Source]
     let client = client.map(|client| client.recorded_in(ledger));
     let shown = match config.judge.mode {
         judge::Mode::Lines => "every line, with secrets and personal data replaced",
-        judge::Mode::Templates | judge::Mode::Off => "one masked sample of each kind of line",
+        judge::Mode::Templates | judge::Mode::Off => {
+            "one masked sample of each kind of line, and up to five of a grave incident,"
+        }
     };
     let said = format!("{} is asked{from}: {shown} leaves this host", config.model_name());
     Ok(Model { client, none_because: None, said: Some(said) })
 }
 
-/// Asks until nothing waits, and says why when something is left.
+/// Incidents of a run that are asked about as a whole, the gravest first.
+const MOST_INCIDENTS: usize = 20;
+
+/// Asks until nothing waits, and says why when something is left. Then about the incidents themselves.
 pub fn ask(engine: &mut Engine, client: &Client, stop: &AtomicBool) -> anyhow::Result<()> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
-        loop {
-            let now = crate::driver::now();
-            if engine.pipeline.waiting_questions(now).0 == 0 || stop.load(Ordering::Relaxed) {
-                break;
-            }
-            client.ready().await;
-            let effects = engine.feed(Input::JudgeReady, crate::driver::now());
-            // Paused or out of budget: what waits stays unanswered.
-            let Some(request) = effects.judge else { break };
-            let judged = client.ask(request).await;
-            let metrics = &mut engine.metrics;
-            metrics.api_calls_made += judged.usage.requests;
-            metrics.tokens_in += judged.usage.input_tokens;
-            metrics.tokens_out += judged.usage.output_tokens;
-            metrics.cost_usd += judged.cost_usd;
-            if let Err(failure) = &judged.result {
-                metrics.failed_chunks += 1;
-                match failure {
-                    JudgeFailure::Stop { reason } | JudgeFailure::Later { reason, .. } => {
-                        engine.remarks.push(format!("the model gave no answer: {reason}"));
-                    }
-                    JudgeFailure::Split { .. } | JudgeFailure::Blocked { .. } => {}
-                }
-            }
-            engine.feed(Input::Judged(judged), crate::driver::now());
-        }
-        anyhow::Ok(())
-    })?;
+        exchange(engine, client, stop, |pipeline| pipeline.waiting_questions(crate::driver::now()).0).await;
+        engine.ask_about_incidents(MOST_INCIDENTS, crate::driver::now());
+        exchange(engine, client, stop, Pipeline::incidents_to_ask_about).await;
+    });
     let (left, why) = engine.pipeline.waiting_questions(crate::driver::now());
     engine.metrics.unanswered = left as u64;
     let collapsed = engine.pipeline.counters().collapsed;
     if collapsed > 0 {
         engine.remarks.push(format!("{collapsed} lines were asked about by their kind only: too many waited"));
     }
+    let incidents = engine.pipeline.incidents_to_ask_about();
+    if incidents > 0 {
+        engine
+            .remarks
+            .push(format!("{incidents} incidents were not asked about: no budget, or the model gave no answer"));
+    }
     if left > 0 {
         let why = why.map_or_else(String::new, |why| format!(" ({why})"));
         engine.remarks.push(format!("{left} questions were left without an answer{why}"));
     }
     Ok(())
+}
+
+/// Lets requests go as long as `waiting` says that something waits.
+async fn exchange(engine: &mut Engine, client: &Client, stop: &AtomicBool, waiting: impl Fn(&Pipeline) -> usize) {
+    while waiting(&engine.pipeline) > 0 && !stop.load(Ordering::Relaxed) {
+        client.ready().await;
+        let effects = engine.feed(Input::JudgeReady, crate::driver::now());
+        // Paused or out of budget: what waits stays unanswered.
+        let Some(request) = effects.judge else { break };
+        let judged = client.ask(request).await;
+        let metrics = &mut engine.metrics;
+        metrics.api_calls_made += judged.usage.requests;
+        metrics.tokens_in += judged.usage.input_tokens;
+        metrics.tokens_out += judged.usage.output_tokens;
+        metrics.cost_usd += judged.cost_usd;
+        if let Err(failure) = &judged.result {
+            metrics.failed_chunks += 1;
+            match failure {
+                JudgeFailure::Stop { reason } | JudgeFailure::Later { reason, .. } => {
+                    engine.remarks.push(format!("the model gave no answer: {reason}"));
+                }
+                JudgeFailure::Split { .. } | JudgeFailure::Blocked { .. } => {}
+            }
+        }
+        engine.feed(Input::Judged(judged), crate::driver::now());
+    }
 }
 
 /// The key, if one is needed, and where it was found, when not in its usual place: the original system's `.env` beside the

@@ -9,6 +9,7 @@ use anyhow::Context;
 use crate::config::Config;
 use crate::judge::Judge;
 use crate::model::Snapshot;
+use crate::pipeline::SecondQuestions;
 use crate::report::{self, CsvRows, Report, Row};
 use crate::store::{Reader, Store};
 
@@ -201,6 +202,7 @@ impl State {
 
 /// The part of the state that an analysis uses: its lines are not those of the daemon's baseline.
 fn answers(snapshot: Snapshot) -> Snapshot {
-    let states = snapshot.states.into_iter().filter(|(name, _)| **name == *Judge::STATE).collect();
+    let kept = [Judge::STATE, SecondQuestions::STATE];
+    let states = snapshot.states.into_iter().filter(|(name, _)| kept.contains(&&**name)).collect();
     Snapshot { verdicts: snapshot.verdicts, states, ..Snapshot::default() }
 }

@@ -217,9 +217,11 @@ fn model(config: &Config, settings: &mut Settings, ledger: Ledger) -> (Option<Ar
 fn what_leaves(config: &Config) -> String {
     let shown = match (config.judge.mode, config.judge.samples) {
         (judge::Mode::Lines, _) => "every line, with secrets and personal data replaced,",
-        (_, judge::Samples::Masked) => "the template of each new kind of line and one sample with its values masked",
+        (_, judge::Samples::Masked) => {
+            "the template of each new kind of line, one sample with its values masked, and up to five of an open incident"
+        }
         (_, judge::Samples::Redacted) => {
-            "the template of each new kind of line and one sample with secrets and personal data replaced"
+            "the template of each new kind of line, one sample with secrets and personal data replaced, and up to five of an open incident"
         }
     };
     let limit =

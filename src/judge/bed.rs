@@ -43,14 +43,13 @@ impl Bed {
 
     pub fn request(&mut self) -> Option<JudgeRequest> {
         let Bed { judge, now, dice } = self;
-        judge.request(
-            *now,
-            &mut || {
-                *dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                *dice >> 11
-            },
-            &REDACTOR,
-        )
+        judge.request(*now, &mut || roll(dice), &REDACTOR)
+    }
+
+    /// Offers incidents.
+    pub fn about(&mut self, questions: Vec<IncidentQuestion>) -> AskedAbout {
+        let Bed { judge, now, dice } = self;
+        judge.request_about(questions, *now, &mut || roll(dice), &REDACTOR)
     }
 
     /// Ends `request` with `result`, 1000 tokens and a cent.
@@ -80,6 +79,11 @@ impl Bed {
             .collect::<Vec<_>>()
             .join(" ")
     }
+}
+
+fn roll(dice: &mut u64) -> u64 {
+    *dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *dice >> 11
 }
 
 pub fn question(number: usize) -> Question {

@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 
-use super::reader::{self, Item};
+use super::reader::{self, Item, Said};
 use crate::model::Verdict;
 
 /// What a trustworthy reply to a request must contain.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Expected {
     pub nonce: String,
     /// Ids of the real items.
     pub ids: Vec<u64>,
+    /// Ids of incidents.
+    pub incidents: Vec<u64>,
     /// Id of the canary that is fine.
     pub good: u64,
     /// Id of the canary that is broken.
@@ -21,6 +23,8 @@ pub struct Expected {
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Belief {
     pub verdicts: HashMap<u64, Item>,
+    /// What is said of incidents, by id.
+    pub incidents: HashMap<u64, Said>,
     /// Entries with ids nobody asked about.
     pub unknown: u64,
     /// Entries beyond the first for one id.
@@ -71,6 +75,27 @@ pub fn believe(text: &str, expected: &Expected) -> Result<Belief, Distrust> {
     for id in conflicting {
         belief.verdicts.remove(&id);
     }
+    let mut conflicting = Vec::new();
+    for said in reply.incidents {
+        if !expected.incidents.contains(&said.id) {
+            belief.unknown += 1;
+            continue;
+        }
+        match belief.incidents.get(&said.id) {
+            None => {
+                belief.incidents.insert(said.id, said);
+            }
+            Some(first) => {
+                belief.duplicate += 1;
+                if *first != said {
+                    conflicting.push(said.id);
+                }
+            }
+        }
+    }
+    for id in conflicting {
+        belief.incidents.remove(&id);
+    }
     let good = belief.verdicts.remove(&expected.good).ok_or(Distrust::CanaryMissing)?;
     let bad = belief.verdicts.remove(&expected.bad).ok_or(Distrust::CanaryMissing)?;
     if good.verdict == Verdict::Anomalous || bad.verdict != Verdict::Anomalous {
@@ -91,7 +116,7 @@ mod tests {
 
     #[track_caller]
     fn check_text(text: &str, expected: Result<&str, Distrust>) {
-        let question = Expected { nonce: "n".to_owned(), ids: vec![1, 2], good: 8, bad: 9 };
+        let question = Expected { nonce: "n".to_owned(), ids: vec![1, 2], incidents: vec![5], good: 8, bad: 9 };
         let got = believe(text, &question).map(|belief| {
             let mut verdicts: Vec<_> =
                 belief.verdicts.values().map(|item| format!("{}{}", item.id, letter(item.verdict))).collect();
@@ -144,6 +169,20 @@ mod tests {
         check("1n 2n 9a", Err(Distrust::CanaryMissing));
         check("1n 8n 9a 9n", Err(Distrust::CanaryMissing));
         check("", Err(Distrust::CanaryMissing));
+    }
+
+    #[test]
+    fn incidents_are_ours_and_once() {
+        let expected = Expected { nonce: "n".to_owned(), ids: Vec::new(), incidents: vec![5, 6], good: 8, bad: 9 };
+        let told = |incidents: &str| {
+            let text = format!("{{\"verdicts\":[{}],\"incidents\":[{incidents}]}}", entries("8n 9a"));
+            let mut ids: Vec<u64> = believe(&text, &expected).unwrap().incidents.into_keys().collect();
+            ids.sort_unstable();
+            ids
+        };
+        assert_eq!(told(r#"{"id":5,"reason":"a"},{"id":7,"reason":"b"},{"id":6,"reason":"c"}"#), [5, 6]);
+        assert_eq!(told(r#"{"id":5,"reason":"a"},{"id":5,"reason":"a"}"#), [5]);
+        assert_eq!(told(r#"{"id":5,"reason":"a"},{"id":5,"reason":"b"}"#), Vec::<u64>::new());
     }
 
     #[test]

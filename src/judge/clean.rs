@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::model::clip;
+use crate::redact::Restore;
 
 /// Longest reason or remediation step kept.
 pub const MAX_PROSE_BYTES: usize = 400;
@@ -29,6 +30,15 @@ static DESTRUCTIVE: LazyLock<Regex> = LazyLock::new(|| {
 
 fn constant(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a constant pattern, compiled by a test")
+}
+
+/// Longest prose of a model looked at.
+const MAX_PROSE_READ: usize = 4_000;
+
+/// What a model wrote, with the values of the request put back. That happens before cleaning: they are log text, as hostile
+/// as the prose.
+pub fn model_prose(text: &str, restore: &Restore) -> String {
+    prose(&restore.restore(clip(text, MAX_PROSE_READ)))
 }
 
 /// One line of at most [`MAX_PROSE_BYTES`] without control characters, links, markup or destructive commands.

@@ -15,12 +15,12 @@ pub const MAX_ITEMS: usize = 40;
 /// What one verdict takes of the output budget: mostly short ones, some with prose.
 const OUTPUT_TOKENS_PER_ITEM: u32 = 110;
 /// Kept of the output budget for thoughts.
-const OUTPUT_HEADROOM: u32 = 1_000;
+pub(super) const OUTPUT_HEADROOM: u32 = 1_000;
 
-const MAX_TEMPLATE_BYTES: usize = 600;
-const MAX_SAMPLE_BYTES: usize = 300;
+pub(super) const MAX_TEMPLATE_BYTES: usize = 600;
+pub(super) const MAX_SAMPLE_BYTES: usize = 300;
 const MAX_LINE_BYTES: usize = 1_000;
-const MAX_PROGRAM_BYTES: usize = 80;
+pub(super) const MAX_PROGRAM_BYTES: usize = 80;
 
 /// What one request may hold, by our estimate of tokens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,7 +67,7 @@ pub fn texts(question: &Question) -> impl Iterator<Item = &str> {
 }
 
 /// Redaction could take one nonce for a value, but hardly several.
-const TRIES: usize = 4;
+pub(super) const TRIES: usize = 4;
 
 /// Builds a request about the first of `questions`, as many as fit; at least one.
 ///
@@ -92,7 +92,7 @@ fn try_build(
 ) -> Option<Document> {
     let overhead = estimate_tokens(prompt::SYSTEM.len()) + estimate_tokens(prompt::schema().to_string().len()) + 200;
     let mut ids = Ids::default();
-    let mut expected = Expected { nonce: nonce(random), ids: Vec::new(), good: 0, bad: 0 };
+    let mut expected = Expected { nonce: nonce(random), ..Expected::default() };
     let mut items = Vec::new();
     let mut tokens = overhead;
     let mut batch = redactor.batch();
@@ -112,13 +112,10 @@ fn try_build(
         items.push(item);
     }
     let taken = items.len();
-    for is_bad in [true, false] {
-        let id = ids.next(random);
-        let canary = if is_bad { Canary::bad(random()) } else { Canary::good(random()) };
-        *(if is_bad { &mut expected.bad } else { &mut expected.good }) = id;
-        let item = canary_item(config, &canary, id, questions, random());
-        items.insert(below(random(), items.len() + 1), item);
-    }
+    add_canaries(config, &mut items, &mut expected, &mut ids, random, |random| {
+        let like = questions.get(below(random, questions.len()));
+        like.map_or_else(Like::default, |like| Like { count: like.count, first: like.first_seen, last: like.last_seen })
+    });
     let document = json!({ "host": "h1", "nonce": expected.nonce, "items": items });
     let (user, restore) = batch.document(&document);
     if !same_frame(&document, user.as_str()) {
@@ -128,8 +125,27 @@ fn try_build(
     Some(Document { user, restore, expected, taken, estimated_input_tokens })
 }
 
+/// Puts both canaries among the items. `like` picks a real one, by chance, whose count and times they take.
+pub(super) fn add_canaries(
+    config: &Config,
+    items: &mut Vec<Value>,
+    expected: &mut Expected,
+    ids: &mut Ids,
+    random: &mut dyn FnMut() -> u64,
+    like: impl Fn(u64) -> Like,
+) {
+    for is_bad in [true, false] {
+        let id = ids.next(random);
+        let canary = if is_bad { Canary::bad(random()) } else { Canary::good(random()) };
+        *(if is_bad { &mut expected.bad } else { &mut expected.good }) = id;
+        let chance = random();
+        let item = canary_item(config, &canary, id, &like(chance), chance);
+        items.insert(below(random(), items.len() + 1), item);
+    }
+}
+
 /// Log text is poor in words a tokenizer knows: three bytes a token instead of the usual four.
-fn estimate_tokens(bytes: usize) -> u32 {
+pub(super) fn estimate_tokens(bytes: usize) -> u32 {
     u32::try_from(bytes.div_ceil(3)).unwrap_or(u32::MAX)
 }
 
@@ -165,56 +181,63 @@ fn item(config: &Config, question: &Question, id: u64, redactor: &Redactor, batc
 }
 
 /// One sample as it may leave; none when it would say no more than the template.
-fn example(samples: Samples, template: &str, evidence: &Evidence) -> Option<String> {
+pub(super) fn example(samples: Samples, template: &str, evidence: &Evidence) -> Option<String> {
     match samples {
         Samples::Masked => sample::masked(template, &evidence.line).filter(|sample| sample != template),
         Samples::Redacted => Some(evidence.line.clone()),
     }
 }
 
+/// What a canary takes from something real.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Like {
+    pub count: u64,
+    pub first: Timestamp,
+    pub last: Timestamp,
+}
+
 /// Looks like the others: its counts and times are those of a real item.
-fn canary_item(config: &Config, canary: &Canary, id: u64, questions: &[&Question], random: u64) -> Value {
-    let like = questions.get(below(random, questions.len()));
-    let time = |time: fn(&Question) -> Timestamp| seconds(like.map_or(Timestamp::EPOCH, |question| time(question)));
+fn canary_item(config: &Config, canary: &Canary, id: u64, like: &Like, random: u64) -> Value {
     let mut item = json!({
         "id": id,
         "program": canary.program,
         "level": canary.level.as_str(),
-        "first_seen": time(|question| question.first_seen),
-        "last_seen": time(|question| question.last_seen),
+        "first_seen": seconds(like.first),
+        "last_seen": seconds(like.last),
     });
     if config.mode == Mode::Lines {
         item["line"] = canary.example(random).into();
     } else {
         item["template"] = canary.template.into();
-        item["count"] = like.map_or(1, |question| question.count).into();
+        item["count"] = like.count.into();
         item["examples"] = json!([canary.example(random)]);
     }
     item
 }
 
 /// Ids and nonce came through redaction unchanged, and it is still one document with as many items.
-fn same_frame(built: &Value, sent: &str) -> bool {
+pub(super) fn same_frame(built: &Value, sent: &str) -> bool {
     let Ok(sent) = serde_json::from_str::<Value>(sent) else { return false };
-    let ids = |document: &Value| -> Option<Vec<u64>> {
-        document.get("items")?.as_array()?.iter().map(|item| item.get("id")?.as_u64()).collect()
+    let ids = |document: &Value, list: &str| -> Option<Vec<u64>> {
+        document.get(list)?.as_array()?.iter().map(|item| item.get("id")?.as_u64()).collect()
     };
-    sent.get("nonce") == built.get("nonce") && ids(&sent).is_some() && ids(&sent) == ids(built)
+    let same = |list: &str| ids(&sent, list) == ids(built, list);
+    sent.get("nonce") == built.get("nonce") && ids(&sent, "items").is_some() && same("items") && same("incidents")
 }
 
 /// Cut between words, so that redaction sees no half of a key, and without characters that hide or reorder text.
-fn clipped(text: &str, max_bytes: usize) -> String {
+pub(super) fn clipped(text: &str, max_bytes: usize) -> String {
     let text = visible(clip_words(text, max_bytes * 2));
     let short = clip_words(&text, max_bytes);
     if short.len() < text.len() { format!("{short}…") } else { short.to_owned() }
 }
 
-fn seconds(time: Timestamp) -> String {
+pub(super) fn seconds(time: Timestamp) -> String {
     Timestamp::from_seconds(time.as_seconds()).to_string()
 }
 
 /// Letters only, so that no redaction rule can take it for a value.
-fn nonce(random: &mut dyn FnMut() -> u64) -> String {
+pub(super) fn nonce(random: &mut dyn FnMut() -> u64) -> String {
     const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz";
     let mut bits = random();
     (0..10)
@@ -234,10 +257,10 @@ fn below(random: u64, length: usize) -> usize {
 
 /// Distinct four-digit ids. Numbers, which no redaction rule touches.
 #[derive(Default)]
-struct Ids(Vec<u64>);
+pub(super) struct Ids(Vec<u64>);
 
 impl Ids {
-    fn next(&mut self, random: &mut dyn FnMut() -> u64) -> u64 {
+    pub(super) fn next(&mut self, random: &mut dyn FnMut() -> u64) -> u64 {
         let mut id = 1_000 + random() % 9_000;
         // Steps past taken ones instead of drawing again: ends also with a poor random source.
         while self.0.contains(&id) {

@@ -11,7 +11,7 @@ use super::outcome::{Answer, TroubleKind};
 use super::prompt::PROMPT_VERSION;
 use super::reader::Item;
 use super::state::{Cause, Flight, Group, Judge, undecided};
-use crate::model::{Completion, Fact, JudgeFailure, Judged, KindId, Severity, Timestamp, Verdict, VerdictRow, clip};
+use crate::model::{Completion, Fact, JudgeFailure, Judged, KindId, Severity, Timestamp, Verdict, VerdictRow};
 use crate::redact::Restore;
 
 /// A single question that a backend failed on is asked once more after this.
@@ -21,8 +21,6 @@ const MOST_MISSED: u32 = 4;
 /// An outage is worth a word when it lasts.
 const OUTAGE_FAILURES: u32 = 3;
 const OUTAGE_LENGTH: Duration = Duration::from_secs(600);
-/// Longest prose of a model looked at.
-const MAX_PROSE_READ: usize = 4_000;
 
 impl Judge {
     /// Takes the end of a request. One that was given up only counts as spent.
@@ -34,7 +32,10 @@ impl Judge {
             answer.facts.push(Fact::Spend { day: day_name(now), model, usage: judged.usage });
         }
         match self.flight.take_if(|flight| flight.id == judged.request) {
-            None => self.counts.late += 1,
+            None => match self.second.landed(judged.request) {
+                None => self.counts.late += 1,
+                Some(flight) => self.answer_about(flight, judged.result, now, &mut answer),
+            },
             Some(flight) => match judged.result {
                 Ok(completion) => self.read(flight, &completion, now, &mut answer),
                 Err(failure) => self.fail(flight, failure, now, &mut answer),
@@ -46,8 +47,7 @@ impl Judge {
     }
 
     fn read(&mut self, flight: Flight, completion: &Completion, now: Timestamp, answer: &mut Answer) {
-        self.pauses.answered();
-        self.over(&[TroubleKind::Stopped, TroubleKind::Unreachable, TroubleKind::BudgetSpent]);
+        self.answered();
         let mut belief = match belief::believe(&completion.text, &flight.expected) {
             Ok(belief) => belief,
             Err(distrust) => return self.disbelieve(flight, distrust, now, answer),
@@ -70,6 +70,12 @@ impl Judge {
         }
     }
 
+    /// A request was carried to an answer.
+    pub(super) fn answered(&mut self) {
+        self.pauses.answered();
+        self.over(&[TroubleKind::Stopped, TroubleKind::Unreachable, TroubleKind::BudgetSpent]);
+    }
+
     /// A whole answer that is not believed: each half gets one more chance, with other ids and canaries.
     fn disbelieve(&mut self, flight: Flight, distrust: Distrust, now: Timestamp, answer: &mut Answer) {
         self.counts.untrusted += 1;
@@ -84,36 +90,40 @@ impl Judge {
     }
 
     fn fail(&mut self, flight: Flight, failure: JudgeFailure, now: Timestamp, answer: &mut Answer) {
+        self.note_failure(&failure, now);
+        match failure {
+            JudgeFailure::Stop { .. } | JudgeFailure::Later { .. } => self.put_back(flight.kinds, flight.cause),
+            JudgeFailure::Split { reason } => match flight.kinds.as_slice() {
+                [kind] => self.failed_alone(*kind, &reason, now, answer),
+                _ => self.split(flight.kinds, Cause::Size),
+            },
+            JudgeFailure::Blocked { reason } => match flight.kinds.as_slice() {
+                [kind] => self.undecide(*kind, &reason, "blocked", false, now, answer),
+                _ => self.split(flight.kinds, Cause::Blocked),
+            },
+        }
+    }
+
+    /// What a failure means for all that is asked afterwards.
+    pub(super) fn note_failure(&mut self, failure: &JudgeFailure, now: Timestamp) {
         match failure {
             JudgeFailure::Stop { reason } => {
-                self.put_back(flight.kinds, flight.cause);
-                self.pauses.stopped(now, &reason);
-                self.tell(TroubleKind::Stopped, reason);
+                self.pauses.stopped(now, reason);
+                self.tell(TroubleKind::Stopped, reason.clone());
             }
             JudgeFailure::Later { reason, after } => {
-                self.put_back(flight.kinds, flight.cause);
-                let failures = self.pauses.later(now, after, &reason);
-                if failures >= OUTAGE_FAILURES || after >= OUTAGE_LENGTH {
-                    self.tell(TroubleKind::Unreachable, reason);
+                let failures = self.pauses.later(now, *after, reason);
+                if failures >= OUTAGE_FAILURES || *after >= OUTAGE_LENGTH {
+                    self.tell(TroubleKind::Unreachable, reason.clone());
                 }
             }
             JudgeFailure::Split { reason } => {
-                self.pauses.content_failed(now, &reason);
+                self.pauses.content_failed(now, reason);
                 if self.pauses.reason(now).is_some() {
                     self.tell(TroubleKind::Unreachable, reason.clone());
                 }
-                match flight.kinds.as_slice() {
-                    [kind] => self.failed_alone(*kind, &reason, now, answer),
-                    _ => self.split(flight.kinds, Cause::Size),
-                }
             }
-            JudgeFailure::Blocked { reason } => {
-                self.pauses.content_failed(now, &reason);
-                match flight.kinds.as_slice() {
-                    [kind] => self.undecide(*kind, &reason, "blocked", false, now, answer),
-                    _ => self.split(flight.kinds, Cause::Blocked),
-                }
-            }
+            JudgeFailure::Blocked { reason } => self.pauses.content_failed(now, reason),
         }
     }
 
@@ -197,9 +207,9 @@ impl Judge {
     }
 }
 
-/// One believed item as a verdict. Values are put back before cleaning: they are log text, as hostile as the prose.
+/// One believed item as a verdict.
 fn row(kind: KindId, item: Item, restore: &Restore, model: &str, now: Timestamp) -> VerdictRow {
-    let prose = |text: &str| clean::prose(&restore.restore(clip(text, MAX_PROSE_READ)));
+    let prose = |text: &str| clean::model_prose(text, restore);
     let default = if item.verdict == Verdict::Anomalous { Severity::Medium } else { Severity::Low };
     VerdictRow {
         kind,

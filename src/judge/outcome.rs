@@ -1,6 +1,6 @@
 //! What the judge hands back: verdicts, facts to be made durable, and troubles that an operator should know of.
 
-use crate::model::{Fact, Finding, Question, VerdictRow};
+use crate::model::{Fact, Finding, Fingerprint, JudgeRequest, Question, VerdictRow};
 
 /// What an answered (or failed) request leads to.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -11,6 +11,31 @@ pub struct Answer {
     pub facts: Vec<Fact>,
     /// Each becomes one finding about ourselves.
     pub troubles: Vec<Trouble>,
+    /// What was said of incidents.
+    pub prose: Vec<Prose>,
+    /// Incidents that got no answer through no fault of theirs: to be offered again.
+    pub ask_again: Vec<Fingerprint>,
+}
+
+/// A model's words about one incident, cleaned. Untrusted.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Prose {
+    pub incident: Fingerprint,
+    /// Who said so (`modelVersion`).
+    pub model: String,
+    /// What happened and why; never empty.
+    pub reason: String,
+    pub remediation: Vec<String>,
+}
+
+/// What became of incidents that were offered for a second question.
+#[derive(Debug, Default)]
+pub struct AskedAbout {
+    pub request: Option<JudgeRequest>,
+    /// Those the request is about.
+    pub asked: Vec<Fingerprint>,
+    /// Those whose text never leaves.
+    pub held_back: Vec<Fingerprint>,
 }
 
 /// What became of a question.

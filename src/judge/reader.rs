@@ -21,6 +21,8 @@ pub struct Reply {
     /// None when the model left it out.
     pub nonce: Option<String>,
     pub items: Vec<Item>,
+    /// What is said of incidents, where a request asked about them.
+    pub incidents: Vec<Said>,
     /// Entries without a usable id or verdict.
     pub malformed: u64,
 }
@@ -34,6 +36,16 @@ pub struct Item {
     pub category: Category,
     /// 0..=1; 0.5 when the model gave none that can be one.
     pub confidence: f32,
+    /// As written: not yet cleaned.
+    pub reason: String,
+    /// As written: not yet cleaned.
+    pub remediation: Vec<String>,
+}
+
+/// What is said of one incident.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Said {
+    pub id: u64,
     /// As written: not yet cleaned.
     pub reason: String,
     /// As written: not yet cleaned.
@@ -64,7 +76,8 @@ fn from_value(value: Value) -> Option<Reply> {
     match value {
         Value::Object(mut object) => {
             let nonce = object.get("nonce").and_then(Value::as_str).map(str::to_owned);
-            match object.remove("verdicts") {
+            let incidents = said_list(object.remove("incidents"));
+            let reply = match object.remove("verdicts") {
                 Some(Value::Array(list)) => Some(from_list(nonce, list)),
                 // `{"verdicts": {"17": {"verdict": …}}}`
                 Some(Value::Object(by_id)) => Some(from_list(nonce, with_ids(by_id))),
@@ -72,7 +85,8 @@ fn from_value(value: Value) -> Option<Reply> {
                 // A single verdict without its list.
                 None if object.contains_key("verdict") => Some(from_list(nonce, vec![Value::Object(object)])),
                 None => None,
-            }
+            };
+            reply.map(|reply| Reply { incidents, ..reply })
         }
         Value::Array(list) if list.iter().any(|entry| entry.get("verdict").is_some()) => Some(from_list(None, list)),
         Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
@@ -101,6 +115,20 @@ fn from_list(nonce: Option<String>, list: Vec<Value>) -> Reply {
         }
     }
     reply
+}
+
+fn said_list(list: Option<Value>) -> Vec<Said> {
+    let entries = match list {
+        Some(Value::Array(entries)) => entries,
+        // `{"incidents": {"17": {"reason": …}}}`
+        Some(Value::Object(by_id)) => with_ids(by_id),
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) | None => Vec::new(),
+    };
+    let said = |entry: &Value| {
+        let object = entry.as_object()?;
+        Some(Said { id: id(object)?, reason: reason(object), remediation: remediation(object) })
+    };
+    entries.iter().take(MAX_ITEMS).filter_map(said).collect()
 }
 
 /// The whole entries of a document that breaks off or breaks: everything before the first broken one.
@@ -142,11 +170,7 @@ fn salvage(text: &str) -> Option<Reply> {
 
 fn item(entry: &Value) -> Option<Item> {
     let object = entry.as_object()?;
-    let id = match object.get("id")? {
-        Value::Number(number) => number.as_u64().or_else(|| whole(number.as_f64()?))?,
-        Value::String(text) => text.trim().parse().ok()?,
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
-    };
+    let id = id(object)?;
     let verdict = match word(object.get("verdict")?).as_str() {
         "normal" => Verdict::Normal,
         "anomalous" | "anomaly" | "abnormal" => Verdict::Anomalous,
@@ -164,13 +188,29 @@ fn item(entry: &Value) -> Option<Item> {
             .find(|known| category.as_deref() == Some(known.as_str()))
             .unwrap_or(Category::Other),
         confidence: object.get("confidence").map_or(UNSAID, confidence),
-        reason: object.get("reason").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        remediation: match object.get("remediation") {
-            Some(Value::Array(steps)) => steps.iter().filter_map(Value::as_str).take(50).map(str::to_owned).collect(),
-            Some(Value::String(step)) => vec![step.clone()],
-            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => Vec::new(),
-        },
+        reason: reason(object),
+        remediation: remediation(object),
     })
+}
+
+fn id(object: &Map<String, Value>) -> Option<u64> {
+    match object.get("id")? {
+        Value::Number(number) => number.as_u64().or_else(|| whole(number.as_f64()?)),
+        Value::String(text) => text.trim().parse().ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn reason(object: &Map<String, Value>) -> String {
+    object.get("reason").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn remediation(object: &Map<String, Value>) -> Vec<String> {
+    match object.get("remediation") {
+        Some(Value::Array(steps)) => steps.iter().filter_map(Value::as_str).take(50).map(str::to_owned).collect(),
+        Some(Value::String(step)) => vec![step.clone()],
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => Vec::new(),
+    }
 }
 
 /// A confidence that was not given.
@@ -269,6 +309,15 @@ mod tests {
             check(text, "none");
         }
         check(r#"{"verdicts":[]}"#, ": ; 0");
+    }
+
+    #[test]
+    fn what_is_said_of_incidents() {
+        let said = |text: &str| read(&format!("{{\"verdicts\":[],\"incidents\":{text}}}")).map(|reply| reply.incidents);
+        let one = Said { id: 7, reason: "r".to_owned(), remediation: vec!["s".to_owned()] };
+        assert_eq!(said(r#"[{"id":"7","reason":"r","remediation":"s"},{"id":null},7]"#), Some(vec![one.clone()]));
+        assert_eq!(said(r#"{"7":{"reason":"r","remediation":["s",1]}}"#), Some(vec![one]));
+        assert_eq!(said("\"none\""), Some(Vec::new()));
     }
 
     #[test]

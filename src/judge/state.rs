@@ -18,6 +18,7 @@ use super::outcome::{Asked, Counts, HeldBack, Trouble, TroubleKind};
 use super::pause::Pauses;
 use super::prompt::{self, PROMPT_VERSION};
 use super::queue::Queue;
+use super::second::Second;
 use crate::model::{Category, JudgeRequest, KindId, Prompt, Question, Severity, Timestamp, Verdict, VerdictRow};
 use crate::redact::{self, Redactor, Restore};
 
@@ -27,7 +28,7 @@ const UNDECIDED_FOR: Duration = Duration::from_secs(24 * 3600);
 const DOUBT_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// A request without an end is given up after this. Longer than all tries with the longest deadline and the slowest
 /// rate limit, so only a caller that lost the reply gets here.
-const LOST_AFTER: Duration = Duration::from_secs(3600);
+pub(super) const LOST_AFTER: Duration = Duration::from_secs(3600);
 
 /// Who judged where a person did.
 pub const OPERATOR: &str = "operator";
@@ -48,6 +49,8 @@ pub struct Judge {
     pub(super) low_until: Option<Timestamp>,
     pub(super) counts: Counts,
     pub(super) alone: Alone,
+    /// Questions about incidents.
+    pub(super) second: Second,
     /// Troubles said and not over yet: each is said once.
     pub(super) told: Vec<TroubleKind>,
     /// Troubles nobody has taken yet.
@@ -114,6 +117,7 @@ impl Judge {
             low_until: None,
             counts: Counts::default(),
             alone: Alone::default(),
+            second: Second::default(),
             told: Vec::new(),
             troubles: Vec::new(),
         }
@@ -229,9 +233,9 @@ impl Judge {
         self.queue.waiting(now, with_low) + self.groups.iter().map(|group| group.kinds.len()).sum::<usize>()
     }
 
-    /// How many questions are out.
+    /// How many questions are out, those about incidents too.
     pub fn in_flight(&self) -> usize {
-        self.flight.as_ref().map_or(0, |flight| flight.kinds.len())
+        self.flight.as_ref().map_or(0, |flight| flight.kinds.len()) + self.second.in_flight()
     }
 
     /// Why nothing is asked now, apart from nothing waiting.
@@ -245,7 +249,8 @@ impl Judge {
     /// When [`Judge::tick`] should be called next; none while nothing changes by time alone.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let lost = self.flight.as_ref().map(|flight| flight.since.saturating_add(LOST_AFTER));
-        [lost, self.pauses.until(), self.queue.next_time(), self.low_until].into_iter().flatten().min()
+        let second = self.second.next_deadline();
+        [lost, self.pauses.until(), self.queue.next_time(), self.low_until, second].into_iter().flatten().min()
     }
 
     /// Ends pauses and delays that are over. Questions of a request that never ended wait again.
@@ -253,6 +258,7 @@ impl Judge {
         self.pauses.tick(now);
         self.queue.tick(now);
         self.low_until = self.low_until.filter(|until| *until > now);
+        self.second.tick(now);
         if let Some(flight) = self.flight.take_if(|flight| now.since(flight.since) >= LOST_AFTER) {
             self.put_back(flight.kinds, flight.cause);
         }
@@ -282,7 +288,7 @@ impl Judge {
         redactor: &Redactor,
     ) -> Option<JudgeRequest> {
         self.tick(now);
-        if self.flight.is_some() || self.paused(now).is_some() {
+        if self.flight.is_some() || self.second.in_flight() > 0 || self.paused(now).is_some() {
             return None;
         }
         let group = self.next_group(now)?;

@@ -185,6 +185,7 @@ impl Pipeline {
                 findings.push(finding);
             }
         }
+        self.second_answer(reply.prose, reply.ask_again, now, out);
         for trouble in reply.troubles {
             findings.push(self.trouble(&trouble, now, out));
         }
@@ -197,7 +198,8 @@ impl Pipeline {
             return;
         }
         let random = &mut self.random;
-        if let Some(request) = self.judge.request(now, &mut || random.next(), &self.redactor) {
+        let request = self.judge.request(now, &mut || random.next(), &self.redactor);
+        if let Some(request) = request.or_else(|| self.second_question(now, out)) {
             self.judge_ready = false;
             out.judge = Some(request);
             out.urgent = true;

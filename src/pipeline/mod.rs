@@ -26,6 +26,7 @@ mod explosion;
 mod restore;
 mod trace;
 mod second_look;
+mod second_question;
 mod explain;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,8 @@ mod tests;
 mod asking_test;
 #[cfg(test)]
 mod memory_test;
+#[cfg(test)]
+mod second_test;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -41,6 +44,7 @@ use std::time::Duration;
 pub use effects::{Effects, Input, Learned, Notice};
 pub use explain::Explanation;
 pub use second_look::SecondLook;
+pub use second_question::SecondQuestions;
 pub use trace::{KindView, Marked, Passed, Shown, Told, Trace};
 
 use crate::batch::Batch;
@@ -111,6 +115,8 @@ pub struct Pipeline {
     detect: Detect,
     batch: Batch<Entry>,
     judge: Judge,
+    /// Open incidents that a model may be asked about, and those it was.
+    second: SecondQuestions,
     /// `judge.mode = "lines"`: each line is a question of its own.
     every_line: bool,
     /// The queue of questions is full, and that was said.
@@ -196,6 +202,7 @@ impl Pipeline {
             detect: Detect::new(&detect, rules),
             batch: Batch::new(batch),
             judge: Judge::new(&judge, room),
+            second: SecondQuestions::default(),
             every_line: judge.mode == judge::Mode::Lines,
             no_room: false,
             no_judge,
@@ -249,6 +256,7 @@ impl Pipeline {
         [
             self.batch.deadline(),
             self.judge.next_deadline(),
+            self.second.next_deadline(),
             self.triage.next_deadline(),
             self.router.next_deadline(),
             self.outbox.next_deadline(),

@@ -8,6 +8,7 @@ use crate::route::Outbox;
 
 use super::explosion::Exploded;
 use super::kinds::{Answer, answer_to};
+use super::second_question::SecondQuestions;
 use super::{Effects, Pipeline};
 
 /// Runs whose lines are known as our own.
@@ -43,6 +44,7 @@ impl Pipeline {
                 "route" => readable("route", self.router.restore(json)),
                 "triage" => readable("triage", self.triage.restore_state(json)),
                 "silence" => readable("silence", self.silence.restore(json, now)),
+                SecondQuestions::STATE => readable("second questions", self.second.restore(json)),
                 Exploded::STATE => readable("exploded", self.exploded.restore(json)),
                 "learned" => self.learning = false,
                 "pids" => readable("pids", serde_json::from_str(json).map(|pids| self.runs_before(pids))),
@@ -53,6 +55,7 @@ impl Pipeline {
         let text = |template| miner.text(template).map(str::to_owned);
         self.triage.restore_answers(answers, text, now);
         self.answers_over(now, out);
+        self.offer_what_is_open(now);
         if let Ok(json) = serde_json::to_string(&self.own_pids) {
             out.facts.push(Fact::State { name: "pids".into(), json });
         }

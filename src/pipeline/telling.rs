@@ -33,6 +33,7 @@ impl Pipeline {
                 out.facts.push(Fact::Joined { incident: incident.id, finding: Box::new(kept) });
             }
             self.router.incident(&incident, outcome.change, now);
+            self.worth_a_question(&incident, now);
             touched.insert(incident.id, incident);
         }
         out.facts.extend(touched.into_values().map(|incident| Fact::Incident(Box::new(incident))));
@@ -41,6 +42,7 @@ impl Pipeline {
     /// More lines of an incident, without a finding.
     pub(super) fn moved_on(&mut self, incident: Incident, change: Change, now: Timestamp, out: &mut Effects) {
         self.router.incident(&incident, change, now);
+        self.worth_a_question(&incident, now);
         out.facts.push(Fact::Incident(Box::new(incident)));
     }
 
@@ -79,6 +81,7 @@ impl Pipeline {
         out.deliver.extend(self.outbox.due(now));
         self.answers_over(now, out);
         self.judge.tick(now);
+        self.second.look(now);
         self.request(now, out);
         if self.tracing {
             // Nothing is kept of it.
@@ -96,6 +99,7 @@ impl Pipeline {
     fn hush(&mut self, now: Timestamp, out: &mut Effects) {
         for finding in self.detect.take_over() {
             if let Some(incident) = self.triage.over(&finding, now) {
+                let incident = self.retell(&incident).unwrap_or(incident);
                 self.moved_on(incident, Change::Quieted, now, out);
             }
         }

@@ -159,6 +159,25 @@ pub(super) fn note(reason: &mut String, who: &JudgedBy, text: &str) {
     *reason = out;
 }
 
+/// Writes, behind the first line of the reason, what a model says of the whole incident, and adds its steps.
+pub(super) fn explain(incident: &mut Incident, model: &str, text: &str, steps: &[String]) {
+    let model = one_line(model);
+    let name = format!("model:{model} on the whole incident: ");
+    let mut lines = incident.reason.split('\n');
+    let mut reason = lines.next().unwrap_or_default().to_owned();
+    push_line(&mut reason, &format!("{name}{}", one_line(text)));
+    for line in lines.filter(|line| !line.starts_with(&name)) {
+        push_line(&mut reason, line);
+    }
+    incident.reason = reason;
+    for step in steps {
+        let step = format!("{} (says model:{model})", one_line(step));
+        if incident.remediation.len() < MAX_REMEDIATION && !incident.remediation.contains(&step) {
+            incident.remediation.push(step);
+        }
+    }
+}
+
 fn push_line(reason: &mut String, line: &str) {
     if reason.len() + line.len() < MAX_REASON_BYTES {
         reason.push('\n');

@@ -16,6 +16,7 @@ mod case;
 mod answers;
 mod desk;
 mod hush;
+mod prose;
 #[cfg(test)]
 mod tests;
 

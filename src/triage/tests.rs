@@ -17,7 +17,7 @@ fn kind(template: &str) -> KindId {
 }
 
 /// `who` is `rule:NAME`, `detector:NAME` or `model:NAME`; `template` may be empty.
-fn finding(who: &str, template: &str, proposed: Severity, second: i64) -> Finding {
+pub(super) fn finding(who: &str, template: &str, proposed: Severity, second: i64) -> Finding {
     let judged_by = JudgedBy::try_from(who.to_owned()).expect("a good name");
     let about = (!template.is_empty()).then(|| TemplateId::of(template));
     Finding {

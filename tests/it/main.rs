@@ -10,6 +10,7 @@ mod compare;
 mod stored_report;
 mod operating;
 mod watch;
+mod second_question;
 mod chaos;
 mod losses;
 mod inlets;

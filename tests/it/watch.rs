@@ -121,14 +121,14 @@ fn a_known_kind_costs_no_call_not_even_after_a_restart() {
     learned(&daemon);
     append(&home.log("app.log"), &line("app[7]", "segment 9 of the index is corrupt"));
     hook.wait_for(1);
-    let calls = gemini.calls();
+    let calls = gemini.asked().0;
     assert!(calls >= 1);
     let more: String = (0..50).map(|n| line("app[7]", &format!("segment {n} of the index is corrupt"))).collect();
     append(&home.log("app.log"), &more);
     append(&home.log("app.log"), &out_of_memory());
     let seen = hook.wait_for(2);
     assert_eq!(seen[1].json()["incident"]["judged_by"], "rule:oom-kill");
-    assert_eq!(gemini.calls(), calls, "50 lines of a known kind, and one a rule knows, cost a call");
+    assert_eq!(gemini.asked().0, calls, "50 lines of a known kind, and one a rule knows, cost a call");
     assert!(daemon.stop().0.success());
 
     let daemon = Daemon::watch(&config);
@@ -137,7 +137,9 @@ fn a_known_kind_costs_no_call_not_even_after_a_restart() {
     append(&home.log("app.log"), &disk_error());
     hook.wait_for(3);
     assert!(daemon.stop().0.success());
-    assert_eq!(gemini.calls(), calls, "a restart cost a call");
+    assert_eq!(gemini.asked().0, calls, "a restart cost a call");
+    // An incident may have been asked about as a whole by now.
+    let calls = gemini.calls();
 
     let spent = Command::new(env!("CARGO_BIN_EXE_logwren"))
         .args(["spend", "--json", "--since", "1d", "--config"])

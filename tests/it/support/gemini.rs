@@ -105,6 +105,13 @@ impl FakeGemini {
         self.lock().requests.clone()
     }
 
+    /// How many of them asked about kinds of lines, and how many about incidents.
+    pub fn asked(&self) -> (usize, usize) {
+        let requests = self.requests();
+        let about = requests.iter().filter(|request| request.body.contains("\\\"incidents\\\":[")).count();
+        (requests.len() - about, about)
+    }
+
     /// How many requests came so far.
     pub fn calls(&self) -> usize {
         self.lock().requests.len()

@@ -28,10 +28,28 @@ const ANOMALOUS: &[Row] = &[
     ("failed to start", "medium", "availability"),
 ];
 const WATCH: &[&str] = &["authentication failure", "failed password", "timed out", "retry", "slow query"];
-/// Verdicts for every item, as a list; none when the user turn is no document of ours.
+/// What the second question shows of an incident, and nothing else.
+const INCIDENT: [&str; 11] = [
+    "category",
+    "context",
+    "count",
+    "examples",
+    "first_seen",
+    "id",
+    "last_seen",
+    "program",
+    "seen_by",
+    "severity",
+    "title",
+];
+
+/// Verdicts for every item, as a list, and words about every incident; none when the user turn is no document of ours.
 pub fn judge(document: Option<&Value>, order: Option<&str>, oracle: Option<&Oracle>) -> Option<Value> {
     let document = document?;
     let items = document.get("items")?.as_array()?;
+    if !is_well_formed(document) {
+        return None;
+    }
     let everything = document.to_string().to_lowercase();
     let obeys = order.is_some_and(|order| everything.contains(order));
     let verdicts: Vec<Value> = items
@@ -46,7 +64,37 @@ pub fn judge(document: Option<&Value>, order: Option<&str>, oracle: Option<&Orac
             verdict
         })
         .collect();
-    Some(json!({"nonce": document["nonce"], "verdicts": verdicts}))
+    let mut reply = json!({"nonce": document["nonce"], "verdicts": verdicts});
+    if let Some(incidents) = document.get("incidents").and_then(Value::as_array) {
+        reply["incidents"] = incidents.iter().map(|incident| explain(incident, obeys)).collect();
+    }
+    Some(reply)
+}
+
+fn explain(incident: &Value, obeys: bool) -> Value {
+    let (title, example) = (&incident["title"], &incident["examples"][0]);
+    let reason = match obeys {
+        true => "All of this is planned and harmless.".to_owned(),
+        false => format!("{} shows in: {}", title.as_str().unwrap_or("It"), example.as_str().unwrap_or("no line")),
+    };
+    json!({"id": incident["id"], "reason": reason, "remediation": ["Look at the unit's log.", "Restart what failed."]})
+}
+
+/// No member more or less than agreed, and no id twice.
+fn is_well_formed(document: &Value) -> bool {
+    let Some(object) = document.as_object() else { return false };
+    let list = |name: &str| object.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut ids: Vec<u64> =
+        list("items").iter().chain(&list("incidents")).filter_map(|one| one["id"].as_u64()).collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    let is_incident = |one: &Value| one.as_object().is_some_and(|one| one.keys().map(String::as_str).eq(INCIDENT));
+    let known = |name: &String| ["host", "nonce", "items", "incidents"].contains(&name.as_str());
+    object.keys().all(known)
+        && ids.len() == count
+        && count == list("items").len() + list("incidents").len()
+        && list("incidents").iter().all(is_incident)
 }
 
 fn by_keywords(item: &Value) -> Value {
