@@ -52,7 +52,7 @@ pub use scan::Config as ScanConfig;
 pub use seen::Seen;
 pub use sessions::Config as SessionsConfig;
 pub use silence::Config as SilenceConfig;
-pub use slots::{FewConfig, NumbersConfig};
+pub use slots::{FEW as NEW_VALUE, FewConfig, NUMBERS as OUTLIER, NumbersConfig};
 pub use tally::{Beat, Closed, Counted, Horizon, MeterId, Meters, Minute, Of, Spoke};
 pub use watched::{Watch, limit as watch_limit, usual as watch_usual};
 pub use windows::Config as WindowsConfig;

@@ -109,6 +109,7 @@ pub fn question(number: usize) -> Question {
         first_seen: now,
         last_seen: now,
         samples: vec![sample],
+        odd: String::new(),
         low_priority: false,
         missed: 0,
         not_before: None,

@@ -168,7 +168,7 @@ fn item(config: &Config, question: &Question, id: u64, redactor: &Redactor, batc
     }
     let example = question.samples.iter().find_map(|evidence| example(config.samples, &question.template, evidence));
     let examples: Vec<String> = example.map(|example| clipped(&example, MAX_SAMPLE_BYTES)).into_iter().collect();
-    json!({
+    let mut item = json!({
         "id": id,
         "program": program,
         "level": level,
@@ -177,7 +177,11 @@ fn item(config: &Config, question: &Question, id: u64, redactor: &Redactor, batc
         "first_seen": seconds(question.first_seen),
         "last_seen": seconds(question.last_seen),
         "examples": examples,
-    })
+    });
+    if !question.odd.is_empty() {
+        item["context"] = json!([question.odd]);
+    }
+    item
 }
 
 /// One sample as it may leave; none when it would say no more than the template.

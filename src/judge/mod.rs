@@ -22,6 +22,7 @@ mod outcome;
 mod finding;
 mod apart;
 mod state;
+mod doubt;
 mod incident;
 mod second;
 mod ending;

@@ -173,6 +173,7 @@ mod tests {
             first_seen: Timestamp::EPOCH,
             last_seen: Timestamp::EPOCH,
             samples: Vec::new(),
+            odd: String::new(),
             low_priority: false,
             missed: 0,
             not_before: None,

@@ -13,6 +13,7 @@ use super::budget::{Budget, next_day};
 use super::clean::{self, visible};
 use super::config::{Config, Mode};
 use super::document::{self, Room};
+use super::doubt::Doubts;
 use super::finding;
 use super::outcome::{Asked, Counts, HeldBack, Trouble, TroubleKind};
 use super::pause::Pauses;
@@ -24,8 +25,6 @@ use crate::redact::{self, Redactor, Restore};
 
 /// An undecided kind is not asked about again before this.
 const UNDECIDED_FOR: Duration = Duration::from_secs(24 * 3600);
-/// A kind is not asked about again for what changed within this after its verdict.
-const DOUBT_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// A request without an end is given up after this. Longer than all tries with the longest deadline and the slowest
 /// rate limit, so only a caller that lost the reply gets here.
 pub(super) const LOST_AFTER: Duration = Duration::from_secs(3600);
@@ -49,6 +48,8 @@ pub struct Judge {
     pub(super) low_until: Option<Timestamp>,
     pub(super) counts: Counts,
     pub(super) alone: Alone,
+    /// Harmless kinds that were asked about again today.
+    pub(super) doubts: Doubts,
     /// Questions about incidents.
     pub(super) second: Second,
     /// Troubles said and not over yet: each is said once.
@@ -97,6 +98,8 @@ struct Saved {
     budget: Budget,
     /// An outage or the provider's quota; anything else may be over with the restart.
     pause: Option<(Timestamp, String)>,
+    /// Harmless kinds that were asked about again, and when.
+    doubts: Vec<(KindId, Timestamp)>,
 }
 
 impl Judge {
@@ -117,6 +120,7 @@ impl Judge {
             low_until: None,
             counts: Counts::default(),
             alone: Alone::default(),
+            doubts: Doubts::default(),
             second: Second::default(),
             told: Vec::new(),
             troubles: Vec::new(),
@@ -143,6 +147,7 @@ impl Judge {
         self.verdicts = verdicts.into_iter().map(|row| (row.kind, row)).collect();
         if let Some(saved) = state.and_then(|json| serde_json::from_str::<Saved>(json).ok()) {
             self.budget = saved.budget;
+            self.doubts = Doubts::of(saved.doubts);
             if let Some((until, reason)) = saved.pause {
                 self.pauses.later_until(until, &reason);
             }
@@ -171,18 +176,6 @@ impl Judge {
     /// A person decided about this kind.
     pub fn is_decided(&self, kind: KindId) -> bool {
         self.verdicts.get(&kind).is_some_and(|row| row.model == OPERATOR && row.verdict != Verdict::Undecided)
-    }
-
-    /// The template takes other lines than the ones a model found harmless: it is asked about once more, at most once a
-    /// day. Until then the verdict stands. Gives the verdict as it is to be kept; none where nothing is doubted.
-    pub fn doubt(&mut self, kind: KindId, now: Timestamp) -> Option<VerdictRow> {
-        let row = self.verdicts.get_mut(&kind)?;
-        let harmless = matches!(row.verdict, Verdict::Normal | Verdict::Watch) && row.model != OPERATOR;
-        let doubted = harmless && row.not_before.is_none() && now.since(row.judged_at) >= DOUBT_AFTER;
-        doubted.then(|| {
-            row.not_before = Some(now);
-            row.clone()
-        })
     }
 
     /// Puts a question in line, once a kind and never while a verdict stands.
@@ -399,7 +392,7 @@ impl Judge {
     }
 
     pub(super) fn saved(&self) -> String {
-        let saved = Saved { budget: self.budget, pause: self.pauses.lasting() };
+        let saved = Saved { budget: self.budget, pause: self.pauses.lasting(), doubts: self.doubts.saved() };
         serde_json::to_string(&saved).unwrap_or_default()
     }
 }

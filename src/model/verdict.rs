@@ -59,6 +59,9 @@ pub struct Question {
     pub last_seen: Timestamp,
     /// First lines seen of it, raw; they leave only as `ForModel`.
     pub samples: Vec<Evidence>,
+    /// What was found odd about the sample, in words of ours without log text. Empty for a kind that is new.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub odd: String,
     /// Learned kinds wait behind live ones.
     pub low_priority: bool,
     /// How often a reply left it out.

@@ -107,6 +107,7 @@ impl Pipeline {
             state.answer = answer;
             if answer != Answer::None {
                 state.sample = None;
+                state.odd = None;
             }
         }
     }
@@ -126,6 +127,7 @@ impl Pipeline {
             first_seen: samples.first().map_or(state.first_seen, |sample| sample.time),
             last_seen: samples.last().map_or(state.last_seen, |sample| sample.time),
             samples,
+            odd: state.odd.unwrap_or_default().to_owned(),
             low_priority,
             missed: 0,
             not_before: None,

@@ -35,6 +35,8 @@ pub struct KindState {
     pub answer: Answer,
     /// Its first line, for the question. Dropped once answered.
     pub sample: Option<Box<Evidence>>,
+    /// What a detector found odd about the sample, where it is asked about again for that.
+    pub odd: Option<&'static str>,
     /// Differs from its row in the store.
     pub dirty: bool,
     /// The kind in its place, since its template was merged away.
@@ -138,6 +140,7 @@ impl Kinds {
                     told: true,
                     answer: Answer::None,
                     sample: None,
+                    odd: None,
                     dirty: false,
                     moved: None,
                 },
@@ -190,6 +193,7 @@ impl Kinds {
                         told: true,
                         answer: Answer::None,
                         sample: None,
+                        odd: None,
                         dirty: true,
                         moved: None,
                     },

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::detect::{Counted, Horizon, MeterId, Seen, Words};
+use crate::detect::{Counted, Horizon, MeterId, NEW_VALUE, OUTLIER, Seen, Words};
 use crate::mine::{Change, Detail, Mined};
 use crate::model::{
-    Evidence, Fact, Finding, Header, Kind, Level, LineBlock, LineSpan, Medium, Origin, Phase, Place, SourceCounts,
-    TemplateRow, Timestamp,
+    Evidence, Fact, Finding, Header, JudgedBy, Kind, Level, LineBlock, LineSpan, Medium, Origin, Phase, Place,
+    SourceCounts, TemplateRow, Timestamp,
 };
 use crate::parse::{Format, Plan, headline};
 
@@ -356,6 +356,15 @@ impl Pipeline {
             }
             state.ruled |= state.interest.claimed();
             state.told |= findings.len() > before;
+            if phase == Phase::Live
+                && !self.tracing
+                && let Some(odd) = findings.get(before..).and_then(odd_value)
+                && let Some(row) = self.judge.doubt_for_values(state.id, now)
+            {
+                // This very line becomes the example.
+                (state.answer, state.sample, state.odd) = (answer_to(&row), None, Some(odd));
+                out.facts.push(Fact::Verdict(row));
+            }
         }
 
         let wants_evidence = match state.answer {
@@ -485,6 +494,19 @@ impl Pipeline {
             }));
         }
     }
+}
+
+/// What these findings of one line find odd about its values, without the values.
+fn odd_value(findings: &[Finding]) -> Option<&'static str> {
+    findings.iter().find_map(|finding| match &finding.judged_by {
+        JudgedBy::Detector(name) if **name == *NEW_VALUE => {
+            Some("the example holds a value that was never seen before in its place, where only a few others are used")
+        }
+        JudgedBy::Detector(name) if **name == *OUTLIER => {
+            Some("the example holds a number far beyond all others that were seen in its place")
+        }
+        JudgedBy::Detector(_) | JudgedBy::Rule(_) | JudgedBy::Model(_) => None,
+    })
 }
 
 /// The address in `syslog/10.0.0.7`, unless it is one of ours.

@@ -1,12 +1,13 @@
-//! The second question of an incident: when, how often, and what an answer may change.
+//! The second question of an incident, and kinds that are asked about again for their values: when, how often, and what an
+//! answer may change.
 
 use serde_json::{Value, json};
 
 use super::tests::{NOW, settings, syslog};
 use super::*;
 use crate::model::{
-    Completion, Incident, IncidentState, JudgeRequest, Judged, JudgedBy, LineBlock, Said, Severity, Snapshot, Usage,
-    Word,
+    Completion, Incident, IncidentState, JudgeRequest, Judged, JudgedBy, LineBlock, Phase, Said, Severity, Snapshot,
+    Usage, Verdict, Word,
 };
 
 fn at(seconds: i64) -> Timestamp {
@@ -290,4 +291,74 @@ fn logs_read_as_a_whole_are_asked_about_at_their_end() {
         assert_eq!(told, 2, "run {run}");
         first = bed.snapshot().states.into_iter().filter(|(name, _)| **name == *SecondQuestions::STATE).collect();
     }
+}
+
+/// Lines with few values in one place and small numbers in another, all known to be normal.
+fn with_values() -> Bed {
+    let mut bed = Bed { pipeline: Pipeline::new(settings(1)), out: Effects::default(), tokens: 0 };
+    bed.pipeline.restore(Snapshot::default(), at(-20_000), &mut bed.out);
+    for n in 0..600 {
+        let second = n * 20 - 19_000;
+        let mut block =
+            stamped(second, "api", &message(["10.0.0.1", "10.0.0.2"][(n % 2) as usize], 100 + n * 389 % 37));
+        block.phase = Phase::Learn;
+        bed.pipeline.handle(Input::Lines(&block), at(second), &mut bed.out);
+    }
+    bed.pipeline.handle(Input::Learned, at(0), &mut bed.out);
+    let request = bed.request(1).expect("the baseline");
+    bed.answer(2, &request, "normal", "");
+    bed.out.facts.clear();
+    bed
+}
+
+fn message(client: &str, took: i64) -> String {
+    format!("request from {client} was served by the cache, took={took}")
+}
+
+/// The kinds that were asked about, each with what was odd, from now until `second`.
+fn asked_again(bed: &mut Bed, second: i64) -> Vec<String> {
+    let mut odd = Vec::new();
+    bed.tick(second);
+    while let Some(request) = bed.request(second) {
+        let items = document(&request)["items"].as_array().cloned().unwrap_or_default();
+        odd.extend(
+            items.iter().filter_map(|item| Some(format!("{} {}", item["examples"][0], item["context"][0].as_str()?))),
+        );
+        bed.answer(second, &request, "normal", "");
+    }
+    odd
+}
+
+#[test]
+fn odd_values_are_asked_about_once_a_day_and_rates_never() {
+    let mut bed = with_values();
+    bed.line(100, "api", &message("10.0.0.1", 110));
+    assert_eq!(asked_again(&mut bed, 110), Vec::<String>::new(), "as ever");
+    // Hundreds at once: a rate.
+    for n in 0..900 {
+        bed.line(200 + n / 30, "api", &message("10.0.0.2", 100 + n * 389 % 37));
+    }
+    assert_eq!(asked_again(&mut bed, 300), Vec::<String>::new(), "a rate");
+
+    bed.line(400, "api", &message("8.8.8.8", 110));
+    let kinds = bed.pipeline.kinds.iter().filter(|state| &*state.kind.program == "api").map(|state| state.id);
+    let verdicts: Vec<Option<Verdict>> =
+        kinds.map(|id| bed.pipeline.judge.verdict(id).map(|row| row.verdict)).collect();
+    assert_eq!(verdicts, [Some(Verdict::Normal)], "it stands meanwhile");
+    let odd = asked_again(&mut bed, 410);
+    assert!(odd.len() == 1 && odd[0].contains("never seen before in its place"), "{odd:?}");
+    assert!(odd[0].contains("from <IP:public>") && odd[0].contains("took=110"), "its own line, masked: {odd:?}");
+
+    bed.line(500, "api", &message("10.0.0.3", 110));
+    assert_eq!(asked_again(&mut bed, 510), Vec::<String>::new(), "the same day");
+    bed.line(87_000, "api", &message("10.0.0.4", 110));
+    assert_eq!(asked_again(&mut bed, 87_010).len(), 1, "the next day");
+}
+
+#[test]
+fn a_number_far_beyond_is_asked_about_too() {
+    let mut bed = with_values();
+    bed.line(100, "api", &message("10.0.0.1", 90_000));
+    let odd = asked_again(&mut bed, 110);
+    assert!(odd.len() == 1 && odd[0].contains("far beyond all others"), "{odd:?}");
 }

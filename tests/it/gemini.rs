@@ -38,6 +38,7 @@ pub fn question(program: &str, template: &str, line: &str) -> Question {
         first_seen: now(),
         last_seen: now(),
         samples: vec![sample],
+        odd: String::new(),
         low_priority: false,
         missed: 0,
         not_before: None,

@@ -166,6 +166,7 @@ fn facts_of(text: &str) -> Vec<Fact> {
             first_seen: at(0),
             last_seen: at(0),
             samples: vec![evidence()],
+            odd: String::new(),
             low_priority: true,
             missed: 1,
             not_before: None,
