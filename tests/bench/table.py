@@ -12,19 +12,7 @@ tests/bench/instructions.sh is.
 """
 import argparse, collections, csv, os, pathlib, statistics, subprocess, sys, tempfile, threading, time
 
-DRAIN3 = """
-import sys
-from drain3 import TemplateMiner
-from drain3.template_miner_config import TemplateMinerConfig
-config = TemplateMinerConfig()
-config.load(sys.argv[1])
-config.profiling_enabled = False
-miner = TemplateMiner(config=config)
-for number, line in enumerate(open(sys.argv[2], errors="replace")):
-    if number == int(sys.argv[3]):
-        break
-    miner.add_log_message(line.rstrip("\\n"))
-"""
+DRAIN3 = pathlib.Path(__file__).with_name("drain3_run.py")
 
 
 def run(command, **options):
@@ -66,7 +54,7 @@ def speed(args, rows):
     if args.drain3:
         python, ini = args.drain3
         for count in (0, args.drain3_lines):
-            programs["drain3", count] = [python, "-c", DRAIN3, ini, log, str(count)]
+            programs["drain3", count] = [python, DRAIN3, ini, log, str(count)]
     seen = collections.defaultdict(list)
     for turn in range(args.rounds):
         for name, command in programs.items():

@@ -15,9 +15,7 @@
 #[allow(dead_code, reason = "shared with the tests, which use all of it")]
 #[path = "../it/support/mod.rs"]
 mod support;
-#[path = "watch/gauge.rs"]
 mod gauge;
-#[path = "watch/lines.rs"]
 mod lines;
 
 use std::io::Write;

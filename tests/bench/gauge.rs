@@ -5,18 +5,23 @@ use std::time::Duration;
 /// Clock ticks a second in /proc/PID/stat: 100 on every Linux that Debian runs on.
 const TICKS: f64 = 100.0;
 
-/// CPU seconds of a process so far, threads that have ended included. Exact to 10 ms.
+/// CPU seconds of a process so far, with threads that have ended and children it has waited for. Exact to 10 ms.
 pub fn cpu_seconds(pid: u32) -> f64 {
     let stat = read(pid, "stat");
     // The command in parentheses may hold anything.
     let fields: Vec<&str> = stat.rsplit_once(')').expect("a stat line").1.split_ascii_whitespace().collect();
     let ticks = |place: usize| fields[place].parse::<f64>().expect("a number");
-    (ticks(11) + ticks(12)) / TICKS
+    (11..=14).map(ticks).sum::<f64>() / TICKS
 }
 
 /// A line of /proc/PID/status that is in kB, as MB.
 pub fn megabytes(pid: u32, name: &str) -> f64 {
-    number(&read(pid, "status"), name) / 1024.0
+    number(&read(pid, "status"), name).expect("a known name") / 1024.0
+}
+
+/// The most memory that a process had so far, in MB; `None` once it has ended.
+pub fn peak_megabytes(pid: u32) -> Option<f64> {
+    Some(number(&read(pid, "status"), "VmHWM")? / 1024.0)
 }
 
 /// How often its threads went to sleep so far, threads that have ended left out.
@@ -25,13 +30,13 @@ pub fn wake_ups(pid: u32) -> f64 {
     threads
         // A thread may end meanwhile.
         .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("status")).ok())
-        .map(|status| number(&status, "voluntary_ctxt_switches"))
+        .filter_map(|status| number(&status, "voluntary_ctxt_switches"))
         .sum()
 }
 
-fn number(status: &str, name: &str) -> f64 {
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).expect("a known name");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
+fn number(status: &str, name: &str) -> Option<f64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    Some(line.trim().trim_end_matches(" kB").parse().expect("a number"))
 }
 
 fn read(pid: u32, name: &str) -> String {

@@ -1,0 +1,89 @@
+//! Runs a command to its end and says what that cost. Knows nothing of what it runs.
+
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+use super::gauge::{cpu_seconds, peak_megabytes};
+
+/// How often its memory is looked at: what it takes in its very last moments is not seen.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Of a whole process, with the children it waited for.
+#[derive(Clone, Copy)]
+pub struct Cost {
+    /// User and system, in seconds.
+    pub cpu: f64,
+    /// In seconds.
+    pub wall: f64,
+    /// Resident, in MiB; of the process alone.
+    pub peak: f64,
+}
+
+/// What it had cost when it wrote its first bytes to standard output.
+#[derive(Clone, Copy)]
+pub struct First {
+    pub cpu: f64,
+    pub wall: f64,
+}
+
+/// Ends the bench when the command cannot be run or fails.
+pub fn run(command: &mut Command) -> Cost {
+    let begin = Instant::now();
+    let child = spawn(command.stdout(Stdio::null()));
+    to_end(child, begin, command)
+}
+
+/// As [`run`], and when it first said something; `None` when it never did.
+pub fn run_to_first(command: &mut Command) -> (Cost, Option<First>) {
+    let begin = Instant::now();
+    let mut child = spawn(command.stdout(Stdio::piped()));
+    let (mut out, pid) = (child.stdout.take().expect("piped"), child.id());
+    let listener = std::thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        let said = out.read(&mut bytes).expect("the pipe can be read") > 0;
+        // It is reaped only once this thread has ended.
+        let first = First { cpu: cpu_seconds(pid), wall: begin.elapsed().as_secs_f64() };
+        while out.read(&mut bytes).expect("the pipe can be read") > 0 {}
+        said.then_some(first)
+    });
+    let ended = watched(&child, begin);
+    let first = listener.join().expect("it listened");
+    reap(child, command);
+    (ended, first)
+}
+
+fn spawn(command: &mut Command) -> Child {
+    command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap_or_else(|error| fail(command, &error.to_string()))
+}
+
+fn to_end(child: Child, begin: Instant, command: &Command) -> Cost {
+    let ended = watched(&child, begin);
+    reap(child, command);
+    ended
+}
+
+/// Waits for the end, and leaves in /proc what can be read there.
+fn watched(child: &Child, begin: Instant) -> Cost {
+    let how = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    let mut peak = 0.0_f64;
+    while waitid(WaitId::Pid(Pid::from_child(child)), how).expect("a child of ours").is_none() {
+        peak = peak.max(peak_megabytes(child.id()).unwrap_or(0.0));
+        std::thread::sleep(LOOK);
+    }
+    Cost { cpu: cpu_seconds(child.id()), wall: begin.elapsed().as_secs_f64(), peak }
+}
+
+fn reap(mut child: Child, command: &Command) {
+    let status = child.wait().expect("a child of ours");
+    if !status.success() {
+        fail(command, &status.to_string());
+    }
+}
+
+fn fail(command: &Command, why: &str) -> ! {
+    eprintln!("error: {command:?}: {why}");
+    std::process::exit(1)
+}
