@@ -185,7 +185,7 @@ fn item(config: &Config, question: &Question, id: u64, redactor: &Redactor, batc
 }
 
 /// One sample as it may leave; none when it would say no more than the template.
-pub(super) fn example(samples: Samples, template: &str, evidence: &Evidence) -> Option<String> {
+fn example(samples: Samples, template: &str, evidence: &Evidence) -> Option<String> {
     match samples {
         Samples::Masked => sample::masked(template, &evidence.line).filter(|sample| sample != template),
         Samples::Redacted => Some(evidence.line.clone()),

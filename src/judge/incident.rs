@@ -19,6 +19,8 @@ pub(super) const MAX_INCIDENTS: usize = 10;
 /// What the prose about one incident takes of the output budget.
 const OUTPUT_TOKENS_PER_INCIDENT: u32 = 300;
 const MAX_TITLE_BYTES: usize = 200;
+/// Longer words are keys or names.
+const MAX_WORD_BYTES: usize = 20;
 /// Kinds of lines around an incident that are shown.
 const MAX_CONTEXT: usize = 10;
 
@@ -61,6 +63,25 @@ impl IncidentQuestion {
 
 fn injected(text: &str) -> Option<&'static str> {
     redact::injection_like(text).or_else(|| redact::injection_like(&visible(text)))
+}
+
+/// The words of a template and its placeholders; `<*>` for whatever could be more than a word. For templates without a line
+/// at hand: half of a key whose digits are masked is no key that redaction knows, so no half of one is to be seen.
+pub fn words_of(template: &str) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    for token in template.split_whitespace() {
+        let bare =
+            token.trim_matches(|c: char| matches!(c, '.' | ',' | ':' | ';' | '!' | '(' | ')' | '[' | ']' | '"' | '\''));
+        let is_word = (1..=MAX_WORD_BYTES).contains(&bare.len()) && bare.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let inside = bare.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
+        let is_placeholder =
+            inside.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'*'));
+        let shown = if is_word || is_placeholder { token } else { "<*>" };
+        if shown != "<*>" || words.last() != Some(&shown) {
+            words.push(shown);
+        }
+    }
+    words.join(" ")
 }
 
 /// How many incidents a request can carry so that the answer fits into `max_output_tokens`.
@@ -153,7 +174,7 @@ fn told(config: &Config, question: &IncidentQuestion, id: u64, redactor: &Redact
         }
     }
     if examples.is_empty() && !incident.template_text.is_empty() {
-        examples.push(short(&incident.template_text, MAX_TEMPLATE_BYTES));
+        examples.push(short(&words_of(&incident.template_text), MAX_TEMPLATE_BYTES));
     }
     let context: Vec<String> = question.context.iter().map(|text| short(text, MAX_SAMPLE_BYTES)).collect();
     json!({
@@ -182,5 +203,26 @@ fn shown(config: &Config, templates: &[String], evidence: &Evidence) -> Option<S
             let line = evidence.line.lines().next().unwrap_or_default();
             templates.iter().find_map(|template| sample::masked(template, line))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(template: &str, expected: &str) {
+        assert_eq!(words_of(template), expected);
+    }
+
+    #[test]
+    fn words_without_halves_of_keys() {
+        check("Failed password for <*> from <IP> port <NUM>", "Failed password for <*> from <IP> port <NUM>");
+        check("link of eth0 is down, cause: unknown.", "link of <*> is down, cause: unknown.");
+        check("token sk_live_<NUM>Ab<NUM>xyz used", "token <*> used");
+        check("key=abc Authorization: Basic dXNlcjpwYXNzd29yZA== x", "<*> Authorization: Basic <*> x");
+        check("a/b <NUM>x -----BEGIN 17 18", "<*>");
+        check("QWxhZGRpbjpvcGVuIHNlc2FtZQ", "<*>");
+        check("", "");
     }
 }

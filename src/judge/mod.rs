@@ -37,7 +37,7 @@ pub use budget::{day_name, next_day};
 pub use config::{Config, Mode, Samples};
 pub use document::Room;
 pub use finding::finding;
-pub use incident::IncidentQuestion;
+pub use incident::{IncidentQuestion, words_of};
 pub use outcome::{Answer, Asked, AskedAbout, Counts, HeldBack, Prose, Trouble, TroubleKind};
 pub use prompt::PROMPT_VERSION;
 pub use sample::line_id;

@@ -197,12 +197,13 @@ impl Judge {
             }
             Err(distrust) => {
                 self.counts.untrusted += 1;
-                match (distrust, flight.incidents.len()) {
-                    (Distrust::CanaryMissing | Distrust::CanaryWrong, 1) => {
-                        let reason = format!("{distrust}; what it said of an incident is dropped");
-                        self.tell(TroubleKind::Untrusted, reason);
-                    }
-                    (Distrust::CanaryMissing | Distrust::CanaryWrong | Distrust::Unreadable | Distrust::Nonce, _) => {}
+                let is_canary = match distrust {
+                    Distrust::CanaryMissing | Distrust::CanaryWrong => true,
+                    Distrust::Unreadable | Distrust::Nonce => false,
+                };
+                if is_canary && flight.incidents.len() == 1 {
+                    let reason = format!("{distrust}; what it said of an incident is dropped");
+                    self.tell(TroubleKind::Untrusted, reason);
                 }
                 self.halve(flight.incidents, answer);
             }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::judge::{IncidentQuestion, Prose};
+use crate::judge::{IncidentQuestion, Prose, words_of};
 use crate::model::{Fact, Fingerprint, Incident, IncidentState, JudgeRequest, JudgedBy, Level, Severity, Timestamp};
 use crate::triage::{SETTLEABLE, Triage};
 
@@ -302,7 +302,7 @@ impl Pipeline {
             let known = incident.template_text == text || templates.iter().any(|template| template == text);
             if context.len() < MAX_AROUND && !known {
                 let (program, level) = (&state.kind.program, state.kind.level.as_str());
-                context.push(format!("{program}: {text} ({level}, {count} times)"));
+                context.push(format!("{program}: {} ({level}, {count} times)", words_of(text)));
             }
         }
         IncidentQuestion { incident: incident.clone(), templates, context }

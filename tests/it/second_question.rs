@@ -76,7 +76,8 @@ fn an_open_incident_gets_one_question_and_later_alerts_the_answer() {
     assert_eq!(gemini.asked().1, 1);
     let requests = gemini.requests();
     let asked = requests.iter().find(|request| request.body.contains("rule:oom-kill")).expect("the question");
-    assert!(!asked.body.contains("mysqld") && !asked.body.contains("web-03"), "{}", asked.body);
+    // A word of its only line is part of its template; the values are not, nor is the host.
+    assert!(!asked.body.contains("9123456") && !asked.body.contains("web-03"), "{}", asked.body);
 
     let more: String = (0..20).map(|_| out_of_memory()).collect();
     append(&home.log("app.log"), &more);
