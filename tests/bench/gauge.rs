@@ -19,11 +19,6 @@ pub fn megabytes(pid: u32, name: &str) -> f64 {
     number(&read(pid, "status"), name).expect("a known name") / 1024.0
 }
 
-/// The most memory that a process had so far, in MB; `None` once it has ended.
-pub fn peak_megabytes(pid: u32) -> Option<f64> {
-    Some(number(&read(pid, "status"), "VmHWM")? / 1024.0)
-}
-
 /// How often its threads went to sleep so far, threads that have ended left out.
 pub fn wake_ups(pid: u32) -> f64 {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the process lives");

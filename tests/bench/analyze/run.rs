@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-use super::gauge::{cpu_seconds, peak_megabytes};
+use super::gauge::cpu_seconds;
 
 /// How often its memory is looked at: what it takes in its very last moments is not seen.
 const LOOK: Duration = Duration::from_millis(5);
@@ -86,4 +86,11 @@ fn reap(mut child: Child, command: &Command) {
 fn fail(command: &Command, why: &str) -> ! {
     eprintln!("error: {command:?}: {why}");
     std::process::exit(1)
+}
+
+/// The most memory that a process had so far, in MB; `None` once it has ended.
+fn peak_megabytes(pid: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"))?;
+    Some(kilobytes.trim().parse::<f64>().ok()? / 1024.0)
 }
