@@ -257,6 +257,11 @@ impl Judge {
         }
     }
 
+    /// Name of the backend that is asked: its settings stand in `[llm.NAME]`.
+    pub fn backend(&self) -> &str {
+        &self.config.backend
+    }
+
     /// What was dropped or refused since the start.
     pub fn counts(&self) -> Counts {
         self.counts

@@ -59,10 +59,10 @@ impl Pipeline {
             self.about_ourselves(
                 "More waits for the language model than can be kept",
                 format!("{waiting} questions wait; what comes now is asked about by kind, or left to local detection"),
-                vec![
-                    "Raise llm.gemini.requests_per_minute and judge.daily_tokens, or set judge.mode = \"templates\"."
-                        .to_owned(),
-                ],
+                vec![format!(
+                    "Raise llm.{}.requests_per_minute and judge.daily_tokens, or set judge.mode = \"templates\".",
+                    self.judge.backend()
+                )],
                 Severity::Medium,
                 "judge-full".to_owned(),
                 now,
