@@ -9,6 +9,9 @@ const FAILURES_IN_A_ROW: u32 = 8;
 const FIRST: Duration = Duration::from_secs(30);
 const FIRST_OPEN: Duration = Duration::from_secs(300);
 const LONGEST: Duration = Duration::from_secs(3600);
+/// Nobody is waited for longer: a day quota ends within 25 hours. What would last longer is from before the clock was set
+/// back.
+const LONGEST_LASTING: Duration = Duration::from_secs(48 * 3600);
 /// An operator has to do something. One request an hour finds out whether it was done.
 const STOPPED: Duration = Duration::from_secs(3600);
 
@@ -40,6 +43,9 @@ impl Pauses {
             && now < seen
         {
             *until = now.saturating_add(until.since(seen));
+        }
+        if let Some((until, _)) = &mut self.current {
+            *until = (*until).min(now.saturating_add(LONGEST_LASTING));
         }
         if self.until().is_some_and(|until| until <= now) {
             self.current = None;
@@ -100,6 +106,17 @@ fn growing(first: Duration, doublings: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_set_back_before_a_restart_lengthens_no_pause() {
+        let mut pauses = Pauses::default();
+        let now = Timestamp::from_seconds(1_000_000_000);
+        pauses.later_until(now.saturating_add(Duration::from_secs(400 * 86_400)), "quota");
+        pauses.tick(now);
+        assert_eq!(pauses.until(), Some(now.saturating_add(LONGEST_LASTING)));
+        pauses.tick(now.saturating_add(LONGEST_LASTING));
+        assert_eq!(pauses.until(), None);
+    }
 
     #[test]
     fn outages_wait_longer_each_time() {

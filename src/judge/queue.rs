@@ -1,11 +1,14 @@
 //! Questions that wait: each kind once, live ones before learned ones, the urgent first. Bounded; says when it is full.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use crate::model::{KindId, Level, Question, Timestamp};
 
 /// Most questions held.
 const MAX_QUESTIONS: usize = 100_000;
+/// No question waits longer for its time. One that would is from before the clock was set back.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// Most text held.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
@@ -109,6 +112,13 @@ impl Queue {
 
     /// Brings in line what has waited long enough.
     pub fn tick(&mut self, now: Timestamp) {
+        let latest = now.saturating_add(LONGEST_WAIT);
+        while let Some((_, kind)) = self.later.last().copied().filter(|(time, _)| *time > latest) {
+            self.set_aside(kind);
+            let Some(entry) = self.questions.get_mut(&kind) else { break };
+            entry.question.not_before = Some(latest);
+            self.later.insert((latest, kind));
+        }
         while let Some((time, kind)) = self.later.first().copied() {
             if time > now {
                 break;
@@ -178,6 +188,25 @@ mod tests {
             missed: 0,
             not_before: None,
         }
+    }
+
+    #[test]
+    fn a_clock_set_back_lengthens_no_wait() {
+        let mut queue = Queue::default();
+        let hours =
+            |hours: u64| Timestamp::from_seconds(1_000_000_000).saturating_add(Duration::from_secs(hours * 3600));
+        for number in 0..3 {
+            assert!(queue.push(question(number, false)));
+        }
+        let kinds = queue.take(3, true);
+        for (kind, time) in kinds.iter().zip([hours(1), hours(24), hours(9_000)]) {
+            queue.get_mut(*kind).unwrap().not_before = Some(time);
+            queue.wait(*kind);
+        }
+        queue.tick(hours(0));
+        assert_eq!(queue.next_time(), Some(hours(1)));
+        queue.tick(hours(24));
+        assert_eq!((queue.next_time(), queue.waiting(hours(24), true)), (None, 3));
     }
 
     #[test]

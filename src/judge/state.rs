@@ -185,7 +185,8 @@ impl Judge {
         }
         if let Some(row) = self.verdicts.get(&question.id) {
             let again = match row.verdict {
-                Verdict::Undecided => row.not_before.is_none_or(|time| time <= now),
+                // One from the future: the clock was set back, and its day is not waited for twice.
+                Verdict::Undecided => row.not_before.is_none_or(|time| time <= now) || row.judged_at > now,
                 Verdict::Normal | Verdict::Watch => row.not_before.is_some_and(|time| time <= now),
                 Verdict::Anomalous => false,
             };
