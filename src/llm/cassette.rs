@@ -17,6 +17,9 @@ use crate::model::{Completion, JudgeFailure, Prompt, Usage};
 
 const VERSION: u32 = 1;
 
+/// No more is recorded to one file. Reading it takes a small multiple in memory.
+const MAX_BYTES: u64 = 64 << 20;
+
 /// Longest line read: a request of the largest size and the longest body taken.
 const MAX_LINE_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -79,6 +82,19 @@ enum Word {
 pub struct Recording {
     pub head: Head,
     file: File,
+    /// Length of the file.
+    bytes: u64,
+    most: u64,
+    /// Ends that found no room.
+    left_out: u64,
+}
+
+/// What became of an end that was to be recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Recorded {
+    Written,
+    /// The file is full: so many were left out since it was opened.
+    LeftOut(u64),
 }
 
 /// A file that was read.
@@ -104,7 +120,9 @@ impl Recording {
         let failed = |error: std::io::Error| format!("cannot record to {}: {error}", path.display());
         let options = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
         let mut file = options.map_err(failed)?;
-        if file.metadata().map_err(failed)?.len() > 0 {
+        let bytes = file.metadata().map_err(failed)?.len();
+        let most = MAX_BYTES;
+        if bytes > 0 {
             let known = Cassette::read(path)?.head;
             if known != (Head { seed: known.seed, ..head }) {
                 return Err(format!(
@@ -112,23 +130,38 @@ impl Recording {
                     path.display()
                 ));
             }
-            return Ok(Recording { head: known, file });
+            return Ok(Recording { head: known, file, bytes, most, left_out: 0 });
         }
-        write(&mut file, &head).map_err(failed)?;
-        Ok(Recording { head, file })
+        let line = line(&head).map_err(failed)?;
+        file.write_all(&line).map_err(failed)?;
+        Ok(Recording { head, file, bytes: line.len() as u64, most, left_out: 0 })
     }
 
-    /// Adds a request and its end.
+    /// Adds a request and its end, unless the file would become too long.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn add(&mut self, prompt: &Prompt, model: &str, end: &Result<Completion, Failure>) -> std::io::Result<()> {
+    pub fn add(
+        &mut self,
+        prompt: &Prompt,
+        model: &str,
+        end: &Result<Completion, Failure>,
+    ) -> std::io::Result<Recorded> {
         let end = match end {
             Ok(answer) => End::Answer { text: answer.text.clone(), model: answer.model.clone(), usage: answer.usage },
             Err(failure) => of_failure(failure),
         };
         let user = prompt.user.as_str().to_owned();
-        write(&mut self.file, &Take { request: key(prompt), model: model.to_owned(), user, end })
+        let line = line(&Take { request: key(prompt), model: model.to_owned(), user, end })?;
+        let bytes = self.bytes.saturating_add(line.len() as u64);
+        // Nothing is added behind a gap: a replay would answer the same request otherwise.
+        if bytes > self.most || self.left_out > 0 {
+            self.left_out += 1;
+            return Ok(Recorded::LeftOut(self.left_out));
+        }
+        self.file.write_all(&line)?;
+        self.bytes = bytes;
+        Ok(Recorded::Written)
     }
 }
 
@@ -232,8 +265,34 @@ fn key(prompt: &Prompt) -> String {
     format!("{:032x}", hash.digest128())
 }
 
-fn write(file: &mut File, line: &impl Serialize) -> std::io::Result<()> {
-    let mut bytes = serde_json::to_vec(line).map_err(std::io::Error::other)?;
+fn line(value: &impl Serialize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(value).map_err(std::io::Error::other)?;
     bytes.push(b'\n');
-    file.write_all(&bytes)
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::{self, Redactor};
+
+    #[test]
+    fn a_recording_ends_at_its_limit_and_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("answers.jsonl");
+        let mut recording = Recording::open(&path, Head::new("gemini", &[], (1, 2), 3)).unwrap();
+        let redactor = Redactor::new(&redact::Config::default(), [7; 32]);
+        let (user, _) = redactor.batch().document(&serde_json::json!({"items": []}));
+        let schema = serde_json::json!({});
+        let prompt = Prompt { system: "", user, schema, max_output_tokens: 1, estimated_input_tokens: 1 };
+        let end = || Ok(Completion { text: "{}".to_owned(), usage: Usage::default(), model: "m".to_owned() });
+        assert_eq!(recording.add(&prompt, "m", &end()).unwrap(), Recorded::Written);
+        recording.most = recording.bytes + 10;
+        assert_eq!(recording.add(&prompt, "m", &end()).unwrap(), Recorded::LeftOut(1));
+        recording.most = u64::MAX;
+        assert_eq!(recording.add(&prompt, "m", &end()).unwrap(), Recorded::LeftOut(2));
+        assert_eq!(recording.bytes, std::fs::metadata(&path).unwrap().len());
+        let mut cassette = Cassette::read(&path).unwrap();
+        assert!(cassette.take(&prompt, "m").is_some() && cassette.take(&prompt, "m").is_none());
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
-use super::cassette::{Cassette, Head, Recording};
+use super::cassette::{Cassette, Head, Recorded, Recording};
 use super::failing::refused;
 use super::{Again, BuildError, Failure, LlmBackend};
 use crate::model::{Completion, JudgeFailure, Prompt, Usage};
@@ -94,11 +94,22 @@ impl Recorder {
     async fn send(&self, prompt: &Prompt, model: &str) -> Result<Completion, Failure> {
         let end = self.inner.complete(prompt, model).await;
         let added = self.recording.lock().unwrap_or_else(PoisonError::into_inner).add(prompt, model, &end);
-        if let Err(error) = added {
-            tracing::warn!("an answer was not recorded to {}: {error}", self.file.display());
+        match added {
+            Ok(Recorded::Written) => {}
+            // Said at the first, the tenth, the hundredth: what is missing must be seen to grow, not fill the log.
+            Ok(Recorded::LeftOut(count)) if is_power_of_ten(count) => tracing::warn!(
+                "{} is full: {count} answers were not recorded to it; record to another file, or take llm.record out",
+                self.file.display()
+            ),
+            Ok(Recorded::LeftOut(_)) => {}
+            Err(error) => tracing::warn!("an answer was not recorded to {}: {error}", self.file.display()),
         }
         end
     }
+}
+
+fn is_power_of_ten(count: u64) -> bool {
+    count.checked_ilog10().is_some_and(|digits| 10u64.checked_pow(digits) == Some(count))
 }
 
 impl LlmBackend for Recorder {
