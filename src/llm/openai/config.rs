@@ -83,7 +83,7 @@ impl Config {
         settings::key(&self.api_key_env, self.api_key_credential.as_ref(), self.api_key_file.as_ref())
     }
 
-    /// True when the server is on this machine: it needs no key and costs nothing.
+    /// True when the server is on this machine: it needs no key, and a model whose price nobody knows costs nothing.
     pub fn is_local(&self) -> bool {
         settings::is_local(&self.base_url)
     }

@@ -146,7 +146,8 @@ impl LlmBackend for OpenAi {
         Box::pin(self.send(prompt, model))
     }
 
-    /// A model on this machine costs nothing, unless the operator gave it a price.
+    /// A model that has a price, the operator's or the shipped one, costs it behind a proxy on this machine too; others cost
+    /// nothing there.
     fn cost_usd(&self, model: &str, usage: &Usage) -> f64 {
         match self.models.cost_usd(model, usage) {
             Some(cost) => cost,
