@@ -57,8 +57,8 @@ impl Judge {
         self.counts.malformed += belief.malformed;
         for (id, kind) in flight.expected.ids.iter().zip(&flight.kinds) {
             match belief.verdicts.remove(id) {
-                Some(item) if item.verdict == Verdict::Normal && self.talks(*kind) => {
-                    let reason = "the text talks to its judge, so it is not believed to be normal";
+                Some(item) if item.verdict == Verdict::Normal && !self.may_be_normal(*kind) => {
+                    let reason = "the text may talk to its judge, so it is not believed to be normal";
                     self.undecide(*kind, reason, "not-believed", false, now, answer);
                 }
                 Some(item) => {

@@ -18,6 +18,7 @@ mod templates;
 mod deliver;
 mod secrets;
 mod injection;
+mod injection_held_out;
 mod egress;
 mod eval;
 mod llm;
