@@ -119,7 +119,7 @@ fn paired(corpus: &Corpus, short: bool, cost: bool, peers: bool) {
     let rounds = if short { 1 } else { 3 };
     for round in 1..=rounds {
         for program in &mut programs {
-            let cost = run::run(&mut program.command);
+            let (cost, _) = run::run(&mut program.command);
             eprintln!("round {round} of {rounds}: {}: {:.2} CPU-s, {:.1} s", program.name, cost.cpu, cost.wall);
             program.costs.push(cost);
         }
@@ -178,9 +178,9 @@ fn say_peer(corpus: &Corpus, programs: &[Program], name: &str, lines: usize) {
 fn big(corpus: &Corpus) {
     let (json, html) = (corpus.path("big.json").into_os_string(), corpus.path("big.html").into_os_string());
     let reports = ["--json".into(), json, "--html".into(), html];
-    let (one, first_of_one) = run::run_to_first(&mut analyze([&corpus.log], &reports));
+    let (one, first_of_one) = run::run(&mut analyze([&corpus.log], &reports));
     let parts = corpus.tenfold();
-    let (ten, first) = run::run_to_first(&mut analyze(&parts, &reports));
+    let (ten, first) = run::run(&mut analyze(&parts, &reports));
     let megabytes = corpus.bytes / 1_000_000;
     row(&format!("{megabytes} MB: RSS peak"), one.peak, "MB", Target::Below(PEAK));
     row(&format!("{} MB: RSS peak", megabytes * parts.len() as u64), ten.peak, "MB", Target::Below(PEAK));

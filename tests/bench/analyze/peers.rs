@@ -59,12 +59,8 @@ const TOOLS: [Tool; 7] = [
         name: "logcheck, its server rules in grep",
         lines: 5_000,
         find: || program("grep").filter(|_| Path::new(LOGCHECK_RULES).is_dir()),
-        // It counts: grep that sees /dev/null as its output stops at the first line.
         call: |program, corpus, given| {
-            with(
-                program,
-                ["-E", "-c", "-v", "-f"].map(OsString::from).into_iter().chain([rules(corpus), given.log.into()]),
-            )
+            with(program, ["-E", "-v", "-f"].map(OsString::from).into_iter().chain([rules(corpus), given.log.into()]))
         },
     },
     Tool {

@@ -29,40 +29,29 @@ pub struct First {
     pub wall: f64,
 }
 
-/// Ends the bench when the command cannot be run or fails.
-pub fn run(command: &mut Command) -> Cost {
+/// With what it had cost when it first said something; `None` when it never did. Its output goes through a pipe: grep, for
+/// one, stops at the first line where it sees /dev/null. Ends the bench when the command cannot be run or fails.
+pub fn run(command: &mut Command) -> (Cost, Option<First>) {
     let begin = Instant::now();
-    let child = spawn(command.stdout(Stdio::null()));
-    to_end(child, begin, command)
-}
-
-/// As [`run`], and when it first said something; `None` when it never did.
-pub fn run_to_first(command: &mut Command) -> (Cost, Option<First>) {
-    let begin = Instant::now();
-    let mut child = spawn(command.stdout(Stdio::piped()));
+    let mut child = spawn(command);
     let (mut out, pid) = (child.stdout.take().expect("piped"), child.id());
     let listener = std::thread::spawn(move || {
-        let mut bytes = [0; 4096];
+        let mut bytes = [0; 1 << 16];
         let said = out.read(&mut bytes).expect("the pipe can be read") > 0;
         // It is reaped only once this thread has ended.
         let first = First { cpu: cpu_seconds(pid), wall: begin.elapsed().as_secs_f64() };
         while out.read(&mut bytes).expect("the pipe can be read") > 0 {}
         said.then_some(first)
     });
-    let ended = watched(&child, begin);
+    let cost = watched(&child, begin);
     let first = listener.join().expect("it listened");
     reap(child, command);
-    (ended, first)
+    (cost, first)
 }
 
 fn spawn(command: &mut Command) -> Child {
-    command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap_or_else(|error| fail(command, &error.to_string()))
-}
-
-fn to_end(child: Child, begin: Instant, command: &Command) -> Cost {
-    let ended = watched(&child, begin);
-    reap(child, command);
-    ended
+    let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    piped.spawn().unwrap_or_else(|error| fail(command, &error.to_string()))
 }
 
 /// Waits for the end, and leaves in /proc what can be read there.
