@@ -14,10 +14,8 @@
 #[path = "../it/support/mod.rs"]
 mod support;
 #[allow(dead_code, reason = "shared with the bench of the daemon, which uses all of it")]
-#[path = "watch/gauge.rs"]
 mod gauge;
 #[allow(dead_code, reason = "shared with the bench of the daemon, which uses all of it")]
-#[path = "watch/lines.rs"]
 mod lines;
 
 use std::collections::{BTreeMap, BTreeSet};
