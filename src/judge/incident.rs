@@ -37,7 +37,11 @@ pub struct IncidentQuestion {
 impl IncidentQuestion {
     /// As it may be asked; none when its own text speaks to a model or talks to a judge. Context that does is left out.
     pub(super) fn checked(mut self) -> Option<IncidentQuestion> {
-        self.context.retain(|text| injected(text).is_none() && redact::company(text) == Company::Plain);
+        let is_dull = |text: &str| match redact::company(text) {
+            Company::Plain | Company::Exposed => injected(text).is_none(),
+            Company::Prose | Company::Script | Company::Alone => false,
+        };
+        self.context.retain(|text| is_dull(text));
         self.context.truncate(MAX_CONTEXT);
         let own: Vec<&str> = self.texts().collect();
         // Pieces of an order may stand in lines of their own.
@@ -47,9 +51,16 @@ impl IncidentQuestion {
         silent.then_some(self)
     }
 
-    /// Letters in which no rule here would know talk: to be asked about by itself.
-    pub(super) fn is_foreign(&self) -> bool {
-        self.texts().any(|text| redact::company(text) != Company::Plain)
+    /// What is shown of its lines has sentences, or letters in which no rule here would know talk: to be asked about by
+    /// itself.
+    pub(super) fn is_foreign(&self, config: &Config) -> bool {
+        let is_foreign = |text: &str| match redact::company(text) {
+            Company::Plain | Company::Exposed => false,
+            Company::Prose | Company::Script | Company::Alone => true,
+        };
+        let lines = self.incident.evidence.iter().filter_map(|line| shown(config, &self.templates, line));
+        let own = [&*self.incident.program, self.incident.template_text.as_str()];
+        own.into_iter().any(is_foreign) || lines.into_iter().any(|line| is_foreign(&line))
     }
 
     fn texts(&self) -> impl Iterator<Item = &str> {

@@ -106,7 +106,8 @@ impl Judge {
                 }
             }
         }
-        let (foreign, mut plain): (Vec<_>, Vec<_>) = fit.into_iter().partition(IncidentQuestion::is_foreign);
+        let is_foreign = |question: &IncidentQuestion| question.is_foreign(&self.config);
+        let (foreign, mut plain): (Vec<_>, Vec<_>) = fit.into_iter().partition(is_foreign);
         if plain.is_empty() {
             plain.extend(foreign.into_iter().take(1));
         }

@@ -42,7 +42,7 @@ fn incident(number: u64) -> IncidentQuestion {
         evidence: vec![
             line("disk sda failed with 12 for alice", 1),
             line("disk sdb failed with 12 for bob", 2),
-            line("alice did something else", 3),
+            line("alice unmounted sdc", 3),
         ],
         about_self: false,
     };
@@ -97,7 +97,7 @@ fn the_document_shows_no_more_than_samples_do() {
 
     for toml in ["samples = 'redacted'", "mode = 'lines'"] {
         let text = Bed::new(toml).about(vec![incident(1)]).request.expect("asked").prompt.user.as_str().to_owned();
-        assert!(text.contains("disk sda failed") && text.contains("something else"), "{text}");
+        assert!(text.contains("disk sda failed") && text.contains("unmounted sdc"), "{text}");
     }
 }
 

@@ -6,7 +6,7 @@ use crate::model::{Change, Evidence, Fact, Finding, Judged, Question, Timestamp,
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::kinds::{Answer, KindState, answer_to};
+use super::kinds::{Answer, KindState, answer_to, may_ask};
 use super::lines::Entry;
 use super::{Effects, Pipeline};
 
@@ -49,7 +49,7 @@ impl Pipeline {
             match state.answer {
                 _ if self.every_line => {}
                 Answer::Queued | Answer::Settled => {}
-                Answer::Undecided(until) if now < until => {}
+                Answer::Undecided(until) if !may_ask(until, now) => {}
                 Answer::Anomalous => {
                     let question = self.question_about(state, collapsed, false);
                     findings.extend(self.judge.verdict(state.id).and_then(|row| judge::finding(&question, row)));

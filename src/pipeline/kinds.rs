@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::detect::{Interest, Meters};
 use crate::model::{Evidence, Kind, KindId, KindRow, Level, Phase, TemplateId, Timestamp, Verdict, VerdictRow};
@@ -9,6 +10,8 @@ use crate::model::{Evidence, Kind, KindId, KindRow, Level, Phase, TemplateId, Ti
 /// Most kinds kept apart. Program names are log text, so somebody else decides how many there are: what comes beyond
 /// this is filed under the program [`OTHERS`].
 const MAX_KINDS: usize = 20_000;
+/// An undecided kind is asked about again at the latest after this.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// Stands for the programs that came after the table was full.
 const OTHERS: &str = "(others)";
 
@@ -66,6 +69,12 @@ pub fn answer_to(row: &VerdictRow) -> Answer {
         Verdict::Normal | Verdict::Watch => Answer::Settled,
         Verdict::Undecided => Answer::Undecided(row.not_before.unwrap_or(row.judged_at)),
     }
+}
+
+/// Whether somebody who was not to be asked before `until` may be asked at `now`. Nobody waits longer than a day: what
+/// would is from before the clock was set back.
+pub fn may_ask(until: Timestamp, now: Timestamp) -> bool {
+    now >= until || until.since(now) > LONGEST_WAIT
 }
 
 impl KindState {
@@ -383,6 +392,12 @@ mod tests {
         assert_eq!(touch(&mut kinds, "cron", Level::Info, "a"), (true, true));
         assert_eq!(kinds.take_dirty().len(), 3);
         assert_eq!(kinds.take_dirty().len(), 0);
+    }
+
+    #[test]
+    fn a_clock_set_back_lengthens_no_wait() {
+        let hour = |hour: i64| Timestamp::from_seconds(1_000_000_000 + hour * 3_600);
+        assert!(!may_ask(hour(24), hour(0)) && may_ask(hour(24), hour(24)) && may_ask(hour(25), hour(0)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::model::{
 use crate::parse::{Format, Plan, headline};
 
 use super::clock::{EventClock, Pace};
-use super::kinds::{Answer, answer_to};
+use super::kinds::{Answer, answer_to, may_ask};
 use super::memory::Known;
 use super::silence::Voice;
 use super::twins::Heard;
@@ -370,7 +370,7 @@ impl Pipeline {
         let wants_evidence = match state.answer {
             _ if self.every_line => true,
             Answer::None => state.sample.is_none(),
-            Answer::Undecided(until) => state.sample.is_none() && now >= until,
+            Answer::Undecided(until) => state.sample.is_none() && may_ask(until, now),
             Answer::Anomalous => true,
             Answer::Queued | Answer::QueuedLow | Answer::Settled => false,
         };
