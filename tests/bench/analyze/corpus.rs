@@ -28,7 +28,8 @@ pub struct Corpus {
 impl Corpus {
     /// The log that LOGWREN_CORPUS names, or so many lines of our own.
     pub fn new(own_lines: usize) -> Corpus {
-        let folder = tempfile::tempdir().expect("a folder for temporary files");
+        // Some tools pass over what lies in a hidden folder.
+        let folder = tempfile::Builder::new().prefix("logwren-bench-").tempdir().expect("a folder for temporary files");
         let named = std::env::var_os("LOGWREN_CORPUS").map(PathBuf::from);
         let is_own = named.is_none();
         let log = named.unwrap_or_else(|| {
