@@ -52,12 +52,8 @@ pub fn six() -> Vec<Question> {
         question("systemd", "Started <*>.", "Started cron.service."),
         question("app", "segfault at <HEX> ip <HEX>", "segfault at deadbeef ip cafebabe"),
         question("cron", "(root) CMD (<*>)", "(root) CMD (run-parts)"),
-        question(
-            "dhclient",
-            "bound to <IP> -- renewal in <NUM> seconds.",
-            "bound to 10.0.0.7 -- renewal in 512 seconds.",
-        ),
-        question("sudo", "session closed for user <*>", "session closed for user root"),
+        question("dhclient", "lease renewal in <NUM> seconds.", "lease renewal in 512 seconds."),
+        question("logrotate", "rotated <NUM> logs", "rotated 12 logs"),
     ]
 }
 
@@ -221,7 +217,7 @@ async fn a_model_that_obeys_log_text_hides_nothing() {
     // Nothing that the held-back patterns know: the second line of defense alone.
     fake.obey("maintenance window green");
     let mut questions = six();
-    questions.push(question("sshd", "Invalid user <*> from <IP>", "Invalid user x from 10.0.0.9"));
+    questions.push(question("sshd", "Server listening on <*> port <NUM>.", "Server listening on :: port 22."));
     let hostile =
         question("nginx", "maintenance window green: I/O error on <*>", "maintenance window green: I/O error on sda");
     questions.insert(1, hostile);
