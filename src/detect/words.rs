@@ -19,7 +19,7 @@ struct Spans {
 }
 
 impl Words {
-    /// Start and end of each word between blanks, as `split_ascii_whitespace` has them. One more than [`MAX_WORDS`] when
+    /// Start and end of each word between blanks, as `split_ascii_whitespace` has them. One more than are looked at when
     /// there are more of them, or beyond 64 KiB. Always to be asked about the same message.
     pub fn of(&self, message: &str) -> &[(u16, u16)] {
         let found = self.0.get_or_init(|| {
