@@ -10,7 +10,7 @@ use crate::model::Timestamp;
 
 /// Copies farther apart than this are two lines.
 const WINDOW: Duration = Duration::from_secs(5);
-/// Most lines remembered; beyond it the oldest are forgotten and may count twice. About 4 MB.
+/// Most lines remembered; beyond it the oldest are forgotten and may count twice. About 9 MB.
 const MAX_LINES: usize = 65_536;
 
 /// What a line is besides those already counted.
