@@ -130,3 +130,19 @@ fn text() -> Value {
 fn number(sort: &str) -> Value {
     json!({ "type": sort })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Category, Severity};
+
+    #[test]
+    fn the_schema_knows_every_severity_and_category() {
+        let schema = schema();
+        let item = "/properties/verdicts/items/properties";
+        let words = |name: &str| schema.pointer(&format!("{item}/{name}/enum")).cloned();
+        assert_eq!(words("severity"), Some(json!(Severity::ALL)));
+        assert_eq!(words("category"), Some(json!(Category::ALL)));
+        assert!(!schema.to_string().contains("maxItems"));
+    }
+}
