@@ -211,6 +211,27 @@ async fn an_output_budget_too_small_for_the_answer_is_met_by_halves() {
     assert_eq!(verdicts(&judge, &six()), SIX);
 }
 
+/// Programs that speak of the machine are asked about together, each that repeats the words of strangers by itself.
+#[tokio::test]
+async fn programs_that_repeat_strangers_are_asked_about_apart() {
+    let fake = FakeGemini::start();
+    let mut questions = six();
+    let bound = "bound to 10.0.0.7 -- renewal in 512 seconds.";
+    questions.insert(4, question("dhclient", "bound to <IP> -- renewal in <NUM> seconds.", bound));
+    questions.insert(1, question("sudo", "session closed for user <*>", "session closed for user root"));
+    let mut judge = judge("", &questions);
+    assert!(run(&mut judge, &client(&fake, "")).await.0.is_empty());
+    assert_eq!(verdicts(&judge, &questions), "anomalous normal normal anomalous normal normal normal normal");
+    let asked = |word: &str| -> Vec<usize> {
+        let requests = fake.requests().into_iter().enumerate();
+        requests.filter(|(_, request)| request.body.contains(word)).map(|(number, _)| number).collect()
+    };
+    assert_eq!(fake.calls(), 3);
+    let (machine, bound, session) = (asked("I/O error, dev"), asked("bound to"), asked("session closed"));
+    assert_eq!((asked("rotated"), machine.len(), bound.len(), session.len()), (machine.clone(), 1, 1, 1));
+    assert!(machine != bound && machine != session && bound != session);
+}
+
 #[tokio::test]
 async fn a_model_that_obeys_log_text_hides_nothing() {
     let fake = FakeGemini::start();

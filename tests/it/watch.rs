@@ -2,11 +2,15 @@
 //! and kills.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
+use logwren::model::{Incident, JudgedBy, Severity};
+use logwren::store::{IncidentFilter, Reader};
 use rustix::process::Signal;
 
-use crate::support::daemon::{Daemon, Home, append, ask};
+use crate::support::daemon::{Daemon, Home, PATIENCE, append, ask};
 use crate::support::gemini::{FakeGemini, Fault};
 use crate::support::receiver::{Contract, Receiver, Reply};
 use crate::support::serve::nobody;
@@ -110,6 +114,23 @@ fn a_new_kind_of_error_reaches_slack_mail_and_webhook() {
     }
 }
 
+/// Until the model has said what it has to say of every incident that a rule found.
+#[track_caller]
+fn told_as_a_whole(state: &Path) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let all =
+            Reader::open(state).and_then(|reader| reader.incidents(IncidentFilter::default())).unwrap_or_default();
+        let by_rule = |one: &&Incident| matches!(one.judged_by, JudgedBy::Rule(_)) && one.severity >= Severity::Medium;
+        let mut of_rules = all.iter().filter(by_rule).peekable();
+        if of_rules.peek().is_some() && of_rules.all(|one| one.reason.contains("on the whole incident")) {
+            return;
+        }
+        assert!(Instant::now() < end, "{all:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 #[test]
 fn a_known_kind_costs_no_call_not_even_after_a_restart() {
     let home = Home::new();
@@ -136,9 +157,10 @@ fn a_known_kind_costs_no_call_not_even_after_a_restart() {
     append(&home.log("app.log"), &format!("{} web-03 su: FAILED SU (to root) eve on pts/1\n", jiff::Timestamp::now()));
     append(&home.log("app.log"), &disk_error());
     hook.wait_for(3);
+    told_as_a_whole(&home.path("state"));
     assert!(daemon.stop().0.success());
     assert_eq!(gemini.asked().0, calls, "a restart cost a call");
-    // An incident may have been asked about as a whole by now.
+    // Each incident of a rule was asked about as a whole.
     let calls = gemini.calls();
 
     let spent = Command::new(env!("CARGO_BIN_EXE_logwren"))
