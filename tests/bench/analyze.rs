@@ -18,6 +18,7 @@
 mod gauge;
 #[expect(dead_code, reason = "shared with the bench of the daemon, which uses all of it")]
 mod lines;
+mod wanted;
 #[path = "analyze/corpus.rs"]
 mod corpus;
 #[path = "analyze/peers.rs"]
@@ -33,6 +34,7 @@ use corpus::Corpus;
 use gauge::{Target, row};
 use peers::Peer;
 use run::Cost;
+use wanted::Wanted;
 
 /// CPU of an analysis with all reports, against mining alone.
 const AGAINST_MINING: f64 = 3.0;
@@ -50,28 +52,14 @@ const ANALYZE_TWO: &str = "analyze, all three reports, two threads";
 const NO_REPORTS: &str = "analyze, no report";
 
 fn main() {
-    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let mut take = |name: &str| {
-        let before = arguments.len();
-        arguments.retain(|argument| argument != name);
-        before != arguments.len()
-    };
-    if !take("--bench") {
-        return;
-    }
-    let short = take("--short");
-    let sections = ["cost", "peers", "big"];
-    if let Some(unknown) = arguments.iter().find(|argument| !sections.contains(&argument.as_str())) {
-        eprintln!("no section is called {unknown}; there are {sections:?}");
-        std::process::exit(64);
-    }
-    let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|argument| argument == name);
+    let Some(wanted) = Wanted::of(&["cost", "peers", "big"]) else { return };
+    let short = wanted.short;
     let corpus = Corpus::new(if short { 100_000 } else { 1_000_000 });
     println!("{} lines, {} MB", corpus.lines, corpus.bytes / 1_000_000);
-    if wanted("cost") || wanted("peers") {
-        paired(&corpus, short, wanted("cost"), wanted("peers"));
+    if wanted.has("cost") || wanted.has("peers") {
+        paired(&corpus, short, wanted.has("cost"), wanted.has("peers"));
     }
-    if wanted("big") {
+    if wanted.has("big") {
         big(&corpus);
     }
 }

@@ -16,6 +16,7 @@
 #[path = "../it/support/mod.rs"]
 mod support;
 mod gauge;
+mod wanted;
 mod lines;
 
 use std::io::Write;
@@ -27,6 +28,7 @@ use lines::Generator;
 use support::daemon::{Daemon, Home, append};
 use support::gemini::FakeGemini;
 use support::receiver::{Contract, Receiver, Reply, Request};
+use wanted::Wanted;
 
 /// As in DESIGN: a local critical line in under a second, a judged one in under a second after the batch timeout.
 const LATENCY: Duration = Duration::from_secs(1);
@@ -38,16 +40,6 @@ const SEEN: Duration = Duration::from_millis(250);
 const PACE: Duration = Duration::from_millis(1);
 
 fn main() {
-    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let mut take = |name: &str| {
-        let before = arguments.len();
-        arguments.retain(|argument| argument != name);
-        before != arguments.len()
-    };
-    if !take("--bench") {
-        return;
-    }
-    let short = take("--short");
     type Section = (&'static str, fn(bool));
     let sections: [Section; 9] = [
         ("local", local),
@@ -60,13 +52,10 @@ fn main() {
         ("paused", paused),
         ("catch-up", catch_up),
     ];
-    if let Some(unknown) = arguments.iter().find(|argument| !sections.iter().any(|(name, _)| name == argument)) {
-        eprintln!("no section is called {unknown}; there are {:?}", sections.map(|(name, _)| name));
-        std::process::exit(64);
-    }
+    let Some(wanted) = Wanted::of(&sections.map(|(name, _)| name)) else { return };
     for (name, section) in sections {
-        if arguments.is_empty() || arguments.iter().any(|argument| argument == name) {
-            section(short);
+        if wanted.has(name) {
+            section(wanted.short);
         }
     }
 }
