@@ -99,7 +99,7 @@ impl Mining {
                 break;
             }
             desk.prepare(&mut plan.locator());
-            self.apply(&desk, &mut plan, reference, &mut each)?;
+            self.apply(&mut desk, &mut plan, reference, &mut each)?;
         }
         self.desks.push(desk);
         if !more {
@@ -128,7 +128,7 @@ impl Mining {
     /// Takes the lines of a block, in their order.
     fn apply(
         &mut self,
-        desk: &Desk,
+        desk: &mut Desk,
         plan: &mut Plan,
         reference: Timestamp,
         each: &mut impl FnMut(u64, TemplateId) -> io::Result<()>,
@@ -138,12 +138,12 @@ impl Mining {
         for (bytes, spans) in &desk.block.joined {
             self.joined(plan, bytes, spans, reference, each)?;
         }
-        self.whole(&desk.prepared, plan, desk.block.whole(), reference, each)
+        self.whole(&mut desk.prepared, plan, desk.block.whole(), reference, each)
     }
 
     fn whole(
         &mut self,
-        prepared: &Prepared,
+        prepared: &mut Prepared,
         plan: &mut Plan,
         read: &[u8],
         reference: Timestamp,
@@ -151,12 +151,13 @@ impl Mining {
     ) -> io::Result<()> {
         let text = |line: &PreparedLine| read.get(line.start as usize..line.end as usize).unwrap_or_default();
         plan.prime(prepared.lines().iter().map(text), reference, &self.context);
-        for line in prepared.lines() {
-            let bytes = text(line);
+        for number in 0..prepared.lines().len() {
+            let Some(line) = prepared.lines().get(number).copied() else { break };
+            let bytes = text(&line);
             let front = plan.front(bytes, reference);
             let shape = match front {
                 Some(front) if front.end == line.tail_at as usize => line.shape,
-                Some(front) => prepared.shape(read, line, front.end),
+                Some(front) => prepared.shape(read, &line, front.end),
                 None => None,
             };
             let known = front.zip(shape);

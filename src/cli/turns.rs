@@ -66,7 +66,7 @@ impl Turns {
     pub fn run(
         self,
         desks: Vec<Desk>,
-        apply: impl Fn(&Desk) -> io::Result<Locator> + Sync,
+        apply: impl Fn(&mut Desk) -> io::Result<Locator> + Sync,
     ) -> (Vec<Desk>, io::Result<()>) {
         let (turns, apply) = (&self, &apply);
         let desks = std::thread::scope(|scope| {
@@ -85,7 +85,7 @@ impl Turns {
         (desks, self.turn.into_inner().unwrap_or_else(PoisonError::into_inner).outcome)
     }
 
-    fn work(&self, desk: &mut Desk, apply: &impl Fn(&Desk) -> io::Result<Locator>) {
+    fn work(&self, desk: &mut Desk, apply: &impl Fn(&mut Desk) -> io::Result<Locator>) {
         loop {
             let (number, read) = {
                 let mut reading = lock(&self.reading);

@@ -1,5 +1,5 @@
-//! Says of 64 bytes at once which are digits, word bytes and hexadecimal digits, with the vectors every processor of the
-//! target has; `widest` has wider ones. Must not know what the classes are for.
+//! Says of 64 bytes at once which are digits, word bytes and hexadecimal digits, and packs those that are kept, with the
+//! vectors every processor of the target has; `widest` has wider ones. Must not know what the classes are for.
 
 use wide::u8x16;
 
@@ -12,15 +12,19 @@ pub struct Classes {
     pub word: u64,
     /// `0` to `9`, `a` to `f`, `A` to `F`.
     pub hexadecimal: u64,
-    pub newline: u64,
     /// Not ASCII.
     pub foreign: u64,
 }
 
+/// What a digit that is kept is packed as: no byte of UTF-8.
+pub const DIGIT: u8 = 0xff;
+/// Bytes that [`pack`] may write: what it keeps, and some that mean nothing.
+pub const PACK_ROOM: usize = 64 + 8;
+
 /// Sixteen bytes at a time.
 #[inline(always)]
 pub fn classify(bytes: &[u8; 64]) -> Classes {
-    let mut classes = Classes { digit: 0, word: 0, hexadecimal: 0, newline: 0, foreign: 0 };
+    let mut classes = Classes { digit: 0, word: 0, hexadecimal: 0, foreign: 0 };
     for (index, lane) in bytes.as_chunks::<16>().0.iter().enumerate() {
         let lane = u8x16::new(*lane);
         // Lower case for letters; what is no letter does not become one.
@@ -35,10 +39,29 @@ pub fn classify(bytes: &[u8; 64]) -> Classes {
         // The high bit of a byte beyond ASCII is set already.
         classes.word |= bits(digit | letter | lane) << shift;
         classes.hexadecimal |= bits(digit | hex_letter) << shift;
-        classes.newline |= bits(lane.simd_eq(u8x16::splat(b'\n'))) << shift;
         classes.foreign |= bits(lane) << shift;
     }
     classes
+}
+
+/// Which bytes are newlines, one bit a byte.
+#[inline(always)]
+pub fn newlines(bytes: &[u8; 64]) -> u64 {
+    bytes.as_chunks::<16>().0.iter().enumerate().fold(0, |found, (index, lane)| {
+        found | bits(u8x16::new(*lane).simd_eq(u8x16::splat(b'\n'))) << (index * 16)
+    })
+}
+
+/// Writes the bytes whose bit is set in `keep` one behind the other, digits as [`DIGIT`], and returns how many they are.
+#[inline(always)]
+pub fn pack(bytes: &[u8; 64], mut keep: u64, packed: &mut [u8; PACK_ROOM]) -> usize {
+    let count = keep.count_ones() as usize;
+    for place in packed.iter_mut().take(count) {
+        let byte = bytes.get(keep.trailing_zeros() as usize).copied().unwrap_or_default();
+        *place = if byte.is_ascii_digit() { DIGIT } else { byte };
+        keep &= keep - 1;
+    }
+    count
 }
 
 /// All ones where a byte is at most `most`.
@@ -60,16 +83,21 @@ pub(super) mod tests {
     use super::*;
 
     pub(in crate::mine) fn plain(bytes: &[u8; 64]) -> Classes {
-        let bits = |class: fn(&u8) -> bool| {
-            bytes.iter().enumerate().filter(|(_, byte)| class(byte)).fold(0, |bits, (at, _)| bits | 1 << at)
-        };
         Classes {
-            digit: bits(u8::is_ascii_digit),
-            word: bits(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80),
-            hexadecimal: bits(u8::is_ascii_hexdigit),
-            newline: bits(|byte| *byte == b'\n'),
-            foreign: bits(|byte| *byte >= 0x80),
+            digit: bits_of(bytes, u8::is_ascii_digit),
+            word: bits_of(bytes, |byte| byte.is_ascii_alphanumeric() || *byte >= 0x80),
+            hexadecimal: bits_of(bytes, u8::is_ascii_hexdigit),
+            foreign: bits_of(bytes, |byte| *byte >= 0x80),
         }
+    }
+
+    pub(in crate::mine) fn bits_of(bytes: &[u8; 64], class: fn(&u8) -> bool) -> u64 {
+        bytes.iter().enumerate().filter(|(_, byte)| class(byte)).fold(0, |bits, (at, _)| bits | 1 << at)
+    }
+
+    pub(in crate::mine) fn plainly_packed(bytes: &[u8; 64], keep: u64) -> Vec<u8> {
+        let kept = bytes.iter().enumerate().filter(|(at, _)| keep >> at & 1 == 1);
+        kept.map(|(_, byte)| if byte.is_ascii_digit() { DIGIT } else { *byte }).collect()
     }
 
     #[test]
@@ -79,15 +107,19 @@ pub(super) mod tests {
                 let mut bytes = [b'-'; 64];
                 bytes[at] = byte;
                 assert_eq!(classify(&bytes), plain(&bytes), "byte {byte} at {at}");
+                assert_eq!(newlines(&bytes), bits_of(&bytes, |byte| *byte == b'\n'), "byte {byte} at {at}");
             }
         }
     }
 
     proptest! {
         #[test]
-        fn agrees_with_the_plain_definition(bytes: [[u8; 32]; 2]) {
+        fn agrees_with_the_plain_definition(bytes: [[u8; 32]; 2], keep: u64) {
             let bytes: [u8; 64] = bytes.concat().try_into().expect("two halves of 32 bytes");
             prop_assert_eq!(classify(&bytes), plain(&bytes));
+            let mut packed = [0; PACK_ROOM];
+            let count = pack(&bytes, keep, &mut packed);
+            prop_assert_eq!(packed[..count].to_vec(), plainly_packed(&bytes, keep));
         }
     }
 }

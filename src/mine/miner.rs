@@ -4,8 +4,8 @@ use super::Config;
 use super::growth::{Detail, Growth};
 use super::hash::Keys;
 use super::nearest;
-use super::scan::{MAX_BYTES, Scan};
-use super::shape::shape;
+use super::scan::Scan;
+use super::shape::Shaper;
 use super::table::Table;
 use super::tree::{From, Tree, What};
 use crate::model::{TemplateId, TemplateRow};
@@ -14,6 +14,7 @@ use crate::model::{TemplateId, TemplateRow};
 #[derive(Debug)]
 pub struct Miner {
     keys: Keys,
+    shaper: Shaper,
     table: Table,
     tree: Tree,
     /// Kept to be filled again.
@@ -77,8 +78,10 @@ pub struct Health {
 impl Miner {
     /// `seed` keys all hashes and should differ from start to start; no answer depends on it.
     pub fn new(config: &Config, seed: u64) -> Miner {
+        let keys = Keys::new(seed);
         Miner {
-            keys: Keys::new(seed),
+            keys,
+            shaper: Shaper::new(keys),
             table: Table::new(config.max_shapes),
             tree: Tree::new(config.max_templates),
             scan: Scan::default(),
@@ -120,9 +123,7 @@ impl Miner {
     /// The template of a message. The common case, a shape seen before, allocates nothing.
     #[inline]
     pub fn mine(&mut self, message: &str) -> Mined {
-        let bytes = message.as_bytes();
-        let bytes = if bytes.len() > MAX_BYTES { clipped(message) } else { bytes };
-        let shape = shape(bytes, &self.keys);
+        let shape = self.shaper.shape(message.as_bytes()).hash;
         match self.table.get(shape) {
             Some(node) => Mined { template: self.tree.id(self.tree.resolve(node)), change: None, new_shape: false },
             None => self.mine_new(message, shape),
@@ -260,10 +261,4 @@ impl Miner {
             cut: self.cut,
         }
     }
-}
-
-/// What `scan` looks at of a long message.
-#[cold]
-fn clipped(message: &str) -> &[u8] {
-    message.get(..message.floor_char_boundary(MAX_BYTES)).unwrap_or_default().as_bytes()
 }

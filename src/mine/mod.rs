@@ -10,7 +10,6 @@ mod config;
 mod shape;
 mod classify;
 mod widest;
-mod marks;
 mod tail;
 mod prepare;
 mod table;

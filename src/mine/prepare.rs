@@ -4,15 +4,15 @@
 use std::num::NonZeroU64;
 
 use super::hash::Keys;
-use super::marks::Marks;
-use super::tail::tail_shape;
-use super::widest::{self, Classify, Work};
+use super::shape::Shaper;
+use super::tail::{TAIL_MAX, tail_shape};
+use super::widest::{self, Vectors, Work};
 
 /// The lines of one block. Kept to be filled again.
 #[derive(Debug)]
 pub struct Prepared {
     keys: Keys,
-    marks: Marks,
+    shaper: Shaper,
     lines: Vec<PreparedLine>,
 }
 
@@ -31,7 +31,8 @@ pub struct PreparedLine {
 impl Prepared {
     /// `seed` keys the shapes.
     pub fn new(seed: u64) -> Prepared {
-        Prepared { keys: Keys::new(seed), marks: Marks::default(), lines: Vec::new() }
+        let keys = Keys::new(seed);
+        Prepared { keys, shaper: Shaper::new(keys), lines: Vec::new() }
     }
 
     /// Replaces what was prepared before by the lines that end in `bytes`, and returns where the last of them ends.
@@ -58,8 +59,12 @@ impl Prepared {
     }
 
     /// The shape of the tail of a line, wherever it begins. `bytes` is the block.
-    pub fn shape(&self, bytes: &[u8], line: &PreparedLine, tail_at: usize) -> Option<NonZeroU64> {
-        tail_shape(bytes, &self.marks, line.start as usize + tail_at, line.end as usize, &self.keys)
+    pub fn shape(&mut self, bytes: &[u8], line: &PreparedLine, tail_at: usize) -> Option<NonZeroU64> {
+        let (from, to) = (line.start as usize + tail_at, line.end as usize);
+        if to.wrapping_sub(from) > TAIL_MAX {
+            return None;
+        }
+        tail_shape(self.shaper.shape_within(bytes, from, to), &self.keys)
     }
 }
 
@@ -73,19 +78,30 @@ impl<F: FnMut(&[u8]) -> Option<usize>> Work for Read<'_, F> {
     type Output = usize;
 
     #[inline(always)]
-    fn run<C: Classify>(self, classes: C) -> usize {
-        let Read { prepared: Prepared { keys, marks, lines }, bytes, mut tail_at } = self;
+    fn run<V: Vectors>(self, vectors: V) -> usize {
+        let Read { prepared: Prepared { keys, shaper, lines }, bytes, mut tail_at } = self;
         lines.clear();
         let mut next = 0;
-        marks.read(bytes, classes, |newline| {
+        let mut line_to = |newline: usize| {
             let line = bytes.get(next..newline).unwrap_or_default();
             let nuls = if line.first() == Some(&0) { line.iter().take_while(|byte| **byte == 0).count() } else { 0 };
             let end = newline - usize::from(line.len() > nuls && line.last() == Some(&b'\r'));
             lines.push(PreparedLine { start: (next + nuls) as u32, end: end as u32, tail_at: 0, shape: None });
             next = newline + 1;
-        });
+        };
+        let (groups, rest) = bytes.as_chunks::<64>();
+        for (index, group) in groups.iter().enumerate() {
+            let mut newlines = vectors.newlines(group);
+            while newlines != 0 {
+                line_to(index * 64 + newlines.trailing_zeros() as usize);
+                newlines &= newlines - 1;
+            }
+        }
+        for (index, _) in rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
+            line_to(groups.len() * 64 + index);
+        }
         for line in lines.iter_mut() {
-            line.look(bytes, marks, keys, &mut tail_at);
+            line.look(bytes, shaper, keys, vectors, &mut tail_at);
         }
         next
     }
@@ -102,16 +118,15 @@ impl<S: Iterator<Item = (u32, u32)>, F: FnMut(&[u8]) -> Option<usize>> Work for 
     type Output = ();
 
     #[inline(always)]
-    fn run<C: Classify>(self, classes: C) {
-        let ReadSpans { prepared: Prepared { keys, marks, lines }, bytes, spans, mut tail_at } = self;
+    fn run<V: Vectors>(self, vectors: V) {
+        let ReadSpans { prepared: Prepared { keys, shaper, lines }, bytes, spans, mut tail_at } = self;
         lines.clear();
-        marks.read(bytes, classes, |_| ());
         for (start, end) in spans {
             // What lies outside of the block is empty, as for everybody who reads such a line.
             let inside = start <= end && end as usize <= bytes.len();
             let (start, end) = if inside { (start, end) } else { (0, 0) };
             let mut line = PreparedLine { start, end, tail_at: 0, shape: None };
-            line.look(bytes, marks, keys, &mut tail_at);
+            line.look(bytes, shaper, keys, vectors, &mut tail_at);
             lines.push(line);
         }
     }
@@ -119,10 +134,79 @@ impl<S: Iterator<Item = (u32, u32)>, F: FnMut(&[u8]) -> Option<usize>> Work for 
 
 impl PreparedLine {
     #[inline(always)]
-    fn look(&mut self, bytes: &[u8], marks: &Marks, keys: &Keys, tail_at: &mut impl FnMut(&[u8]) -> Option<usize>) {
+    fn look<V: Vectors>(
+        &mut self,
+        bytes: &[u8],
+        shaper: &mut Shaper,
+        keys: &Keys,
+        vectors: V,
+        tail_at: &mut impl FnMut(&[u8]) -> Option<usize>,
+    ) {
         let (start, end) = (self.start as usize, self.end as usize);
         let Some(at) = tail_at(bytes.get(start..end).unwrap_or_default()) else { return };
         self.tail_at = at as u32;
-        self.shape = tail_shape(bytes, marks, start + at, end, keys);
+        if end.wrapping_sub(start + at) <= TAIL_MAX {
+            self.shape = tail_shape(shaper.shape_by(bytes, start + at, end, vectors), keys);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::shape::tests::plain;
+    use super::*;
+
+    /// The shape of a tail that stands `before` bytes into a block, with more behind it.
+    fn prepared(tail: &[u8], before: usize, behind: &[u8]) -> Option<NonZeroU64> {
+        let block = [&b" ".repeat(before), tail, b"\n", behind].concat();
+        let mut prepared = Prepared::new(9);
+        // What a longer block left must not show.
+        prepared.read(&[b'7'; 700], |_| None);
+        assert!(prepared.read(&block, |line| (line.len() >= before).then_some(before)) > before + tail.len());
+        let line = prepared.lines()[0];
+        assert_eq!(prepared.shape(&block, &line, before), line.shape);
+        // The same line where somebody else found it.
+        prepared.read_spans(&block, std::iter::once((line.start, line.end)), |_| Some(before));
+        assert_eq!(prepared.lines(), [line]);
+        line.shape
+    }
+
+    #[test]
+    fn some_tails_have_no_shape() {
+        assert_eq!(prepared("caf\u{e9}".as_bytes(), 0, b""), None);
+        assert_eq!(prepared(&[b'a'; 64], 0, b"x"), None);
+        assert_eq!(prepared(&b"a ".repeat(3_000), 0, b""), None);
+        assert!(prepared(b"plain", 0, "caf\u{e9}".as_bytes()).is_some());
+        assert!(prepared(b"", 0, b"").is_some());
+    }
+
+    #[test]
+    fn a_first_number_is_told_from_another_word() {
+        let shape = |text: &str| prepared(text.as_bytes(), 3, b"");
+        assert_ne!(shape("a[1234]"), shape("a[12f4]"));
+        assert_ne!(shape("a[123456789]"), shape("a[1234567890]"));
+        assert_eq!(shape("a[1] 1234"), shape("a[22] 12f4"));
+    }
+
+    proptest! {
+        #[test]
+        fn shapes_are_those_of_the_words(
+            tail in "([a-z0-9]{0,50}[ .:\\[\\]\t]{1,3}){0,6}[a-fA-F0-9]{0,50}",
+            before in 0_usize..200,
+            behind in proptest::collection::vec(any::<u8>(), 0..100),
+        ) {
+            let keys = Keys::new(9);
+            prop_assert_eq!(prepared(tail.as_bytes(), before, &behind), tail_shape(plain(tail.as_bytes(), &keys), &keys));
+        }
+
+        #[test]
+        fn any_bytes_are_prepared(bytes in proptest::collection::vec(any::<u8>(), 0..400), at in 0_usize..50) {
+            let mut prepared = Prepared::new(9);
+            prop_assert!(prepared.read(&bytes, |line| (line.len() >= at).then_some(at)) <= bytes.len());
+            let newlines = bytes.iter().filter(|byte| **byte == b'\n').count();
+            prop_assert_eq!(prepared.lines().len(), newlines);
+        }
     }
 }

@@ -1,95 +1,197 @@
-//! The cheap key of a message: a keyed hash in which every word with a digit looks the same. Messages of one shape read
-//! the same to `scan`, up to the type of a value. Must not allocate or look at anything but the bytes.
+//! The cheap key of a text: a keyed hash in which every word with a digit looks the same. Messages of one shape read the
+//! same to `scan`, up to the type of a value. Must not allocate or look at anything but the bytes.
+//!
+//! 64 bytes at a time: which bytes stay is told by shifts and additions on one bit a byte, they are packed one behind
+//! the other, and what is packed is hashed. Hardly any branch depends on the text: lengths of words are what a processor
+//! predicts worst.
 
-use super::classify::{Classes, classify};
+use super::classify::PACK_ROOM;
 use super::hash::Keys;
+use super::scan::MAX_BYTES;
+use super::widest::{self, Vectors, Work};
 
-/// The shape of the bytes. Words are as in `scan`: of a word with digits the whole is left out, or only its digits if
-/// letters come first and digits last (`eth0`) and the letters are not all hexadecimal.
-#[inline]
-pub fn shape(bytes: &[u8], keys: &Keys) -> u64 {
-    let mut state = 0;
-    // Where the text begins that is not hashed yet, and the window.
-    let mut run = 0;
-    let mut at = 0;
-    while at < bytes.len() {
-        let (classes, length) = window(bytes, at);
-        let last = at + length == bytes.len();
-        // A word that the window cuts is left for the next one, which begins with it.
-        let cut = if last { 0 } else { (!classes.word).leading_zeros() as usize };
-        let end = 64 - cut;
-        if end == 0 {
-            let (word_end, digits) = long_word(bytes, at);
-            if digits {
-                state = keys.run(state, bytes, run, at);
-                run = word_end;
+/// A number of up to so many digits is told from other words with digits, where it comes first: it may be a pid.
+const NUMBER_MAX: u32 = 9;
+/// The first word with a digit is told to be a number or not where it begins in front of this many bytes.
+pub const NUMBER_WITHIN: usize = 48;
+// It is all in the first window then.
+const _: () = assert!(NUMBER_WITHIN + NUMBER_MAX as usize + 1 <= 64);
+
+/// Finds shapes. Kept for its room.
+#[derive(Debug)]
+pub struct Shaper {
+    keys: Keys,
+    /// What is kept of a text.
+    packed: Vec<u8>,
+}
+
+/// What a text looks like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shape {
+    /// Words are as in `scan`: of a word with digits the whole is left out, or only its digits if letters come first and
+    /// digits last (`eth0`) and the letters are not all hexadecimal.
+    pub hash: u64,
+    pub is_ascii: bool,
+    /// A word has 64 bytes or more. With a digit in it, all of it is left out.
+    pub has_long_word: bool,
+    /// The first word with a digit is a number of up to [`NUMBER_MAX`] digits that begins within [`NUMBER_WITHIN`] bytes.
+    pub begins_with_number: bool,
+}
+
+impl Shaper {
+    pub fn new(keys: Keys) -> Shaper {
+        Shaper { keys, packed: vec![0; MAX_BYTES + PACK_ROOM] }
+    }
+
+    /// The shape of up to [`MAX_BYTES`] bytes; of a longer text that of its start.
+    pub fn shape(&mut self, bytes: &[u8]) -> Shape {
+        widest::run(One { shaper: self, bytes, from: 0, to: bytes.len() })
+    }
+
+    /// The shape of `bytes[from..to]`, where neither end cuts a word.
+    pub fn shape_within(&mut self, bytes: &[u8], from: usize, to: usize) -> Shape {
+        widest::run(One { shaper: self, bytes, from, to })
+    }
+
+    /// The same, for who has vectors already.
+    #[inline(always)]
+    pub fn shape_by<V: Vectors>(&mut self, bytes: &[u8], from: usize, to: usize, vectors: V) -> Shape {
+        let to = to.min(bytes.len()).min(from + MAX_BYTES);
+        let mut shape = Shape { hash: 0, is_ascii: true, has_long_word: false, begins_with_number: false };
+        let mut length = 0;
+        let mut at = from;
+        while at < to {
+            let left = to - at;
+            let padded;
+            let window = match bytes.get(at..).and_then(|rest| rest.first_chunk::<64>()) {
+                Some(window) => window,
+                None => {
+                    padded = last_window(bytes, at);
+                    &padded
+                }
+            };
+            let classes = vectors.classify(window);
+            let within = u64::MAX >> (64 - left.min(64));
+            let word = classes.word & within;
+            if at == from {
+                shape.begins_with_number = begins_with_number(word, classes.digit & within);
             }
-            at = word_end;
-            continue;
+            // A word that the window cuts is left for the next one, which begins with it.
+            let reach = if left < 64 { left as u32 } else { 64 - (!word).leading_zeros() };
+            if reach == 0 {
+                shape.has_long_word = true;
+                at += self.long_word(bytes, at, to, &mut length, &mut shape.is_ascii);
+                continue;
+            }
+            let within = u64::MAX >> (64 - reach);
+            let word = word & within;
+            let digit = classes.digit & within;
+            shape.is_ascii &= classes.foreign & within == 0;
+            // Adding a digit to its word carries to the end of the word: all bits from there on change, but for those of
+            // further digits.
+            let behind = word & (!word.wrapping_add(digit) | digit);
+            let first = behind & !(behind << 1);
+            let starts = word & !(word << 1);
+            let mut gone = behind;
+            let mut inner = first & !starts;
+            // Letters in front of a digit.
+            while inner != 0 {
+                let digit_at = inner.trailing_zeros();
+                gone |= front(word, classes.hexadecimal, digit, digit_at);
+                inner &= inner - 1;
+            }
+            // Of each of these words one digit stays, for where it was.
+            let keep = within & !gone | first;
+            if let Some(room) = self.packed.get_mut(length..).and_then(|room| room.first_chunk_mut::<PACK_ROOM>()) {
+                length += vectors.pack(window, keep, room);
+            }
+            at += reach as usize;
         }
-        let mut digits = classes.digit & (u64::MAX >> cut);
-        while digits != 0 {
-            let first = digits.trailing_zeros();
-            let others = !classes.word;
-            let word = 64 - (others & !(u64::MAX << first)).leading_zeros();
-            let word_end = (others & (u64::MAX << first)).trailing_zeros();
-            let whole = between(word, word_end);
-            let from_digit = between(first, word_end);
-            let only_digits_left = from_digit & !classes.digit == 0;
-            let all_hexadecimal = whole & !classes.hexadecimal == 0;
-            let from = if only_digits_left && !all_hexadecimal { first } else { word };
-            state = keys.run(state, bytes, run, at + from as usize);
-            run = at + word_end as usize;
-            digits &= !from_digit;
-        }
-        at += end;
+        shape.hash = self.keys.run(0, &self.packed, 0, length);
+        shape
     }
-    keys.run(state, bytes, run, bytes.len())
+
+    /// A word that fills a window: returns its length.
+    #[cold]
+    #[inline(never)]
+    fn long_word(&mut self, bytes: &[u8], at: usize, to: usize, length: &mut usize, is_ascii: &mut bool) -> usize {
+        let rest = bytes.get(at..to).unwrap_or_default();
+        let end = rest.iter().position(|byte| !super::value::is_word(*byte)).unwrap_or(rest.len());
+        let word = rest.get(..end).unwrap_or_default();
+        let kept = if word.iter().any(u8::is_ascii_digit) { &[super::classify::DIGIT] } else { word };
+        if let Some(room) = self.packed.get_mut(*length..*length + kept.len()) {
+            room.copy_from_slice(kept);
+            *length += kept.len();
+        }
+        *is_ascii &= word.is_ascii();
+        end
+    }
 }
 
-/// Bits `from..to`; `from` is below 64 and below `to`.
-#[inline(always)]
-fn between(from: u32, to: u32) -> u64 {
-    (u64::MAX << from) & (u64::MAX >> (64 - to))
+struct One<'s> {
+    shaper: &'s mut Shaper,
+    bytes: &'s [u8],
+    from: usize,
+    to: usize,
 }
 
-/// Classes of up to 64 bytes from `at`, and how many there are.
+impl Work for One<'_> {
+    type Output = Shape;
+
+    #[inline(always)]
+    fn run<V: Vectors>(self, vectors: V) -> Shape {
+        self.shaper.shape_by(self.bytes, self.from, self.to, vectors)
+    }
+}
+
+/// The letters in front of the first digit of a word, at `digit_at`, if they are left out with it.
 #[inline(always)]
-fn window(bytes: &[u8], at: usize) -> (Classes, usize) {
+fn front(word: u64, hexadecimal: u64, digit: u64, digit_at: u32) -> u64 {
+    let from_digit = u64::MAX << digit_at;
+    let before = u64::MAX >> (64 - digit_at);
+    let letters = before & u64::MAX << (64 - (!word & before).leading_zeros() & 63);
+    let end = !word & from_digit;
+    // The bits up to the lowest one of `end`, without it.
+    let behind = from_digit & (end ^ end.wrapping_sub(1)) & !end;
+    let stays = behind & !digit == 0 && letters & !hexadecimal != 0;
+    if stays { 0 } else { letters }
+}
+
+/// Of the first window of a text.
+#[inline(always)]
+fn begins_with_number(word: u64, digit: u64) -> bool {
+    let first = digit.trailing_zeros();
+    if first as usize >= NUMBER_WITHIN {
+        return false;
+    }
+    let behind = word >> first;
+    let length = (!(digit >> first)).trailing_zeros();
+    // The bits of the word bytes in front and behind.
+    let before = (word << 1 >> first) & 1;
+    length <= NUMBER_MAX && before | (behind >> length & 1) == 0
+}
+
+/// What is left of the bytes at `at`, and zeros.
+#[inline(never)]
+fn last_window(bytes: &[u8], at: usize) -> [u8; 64] {
     let rest = bytes.get(at..).unwrap_or_default();
-    if let Some(full) = rest.first_chunk::<64>() {
-        return (classify(full), 64);
-    }
-    if let Some(last) = bytes.last_chunk::<64>() {
-        // Reads bytes before the window again, to read whole.
-        let skip = 64 - rest.len();
-        let found = classify(last);
-        let (digit, word, hexadecimal) = (found.digit >> skip, found.word >> skip, found.hexadecimal >> skip);
-        return (Classes { digit, word, hexadecimal, ..found }, rest.len());
-    }
     let mut padded = [0; 64];
     if let Some(start) = padded.get_mut(..rest.len()) {
         start.copy_from_slice(rest);
     }
-    (classify(&padded), rest.len())
-}
-
-/// A word that fills a window: where it ends and whether it has digits.
-#[cold]
-fn long_word(bytes: &[u8], at: usize) -> (usize, bool) {
-    let rest = bytes.get(at..).unwrap_or_default();
-    let length = rest.iter().take_while(|byte| super::value::is_word(**byte)).count();
-    (at + length, rest.iter().take(length).any(u8::is_ascii_digit))
+    padded
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::mine::classify::DIGIT;
+    use crate::mine::value::is_word;
 
     fn of(text: &str) -> u64 {
-        shape(text.as_bytes(), &Keys::new(1))
+        Shaper::new(Keys::new(1)).shape(text.as_bytes()).hash
     }
 
     #[track_caller]
@@ -107,6 +209,8 @@ mod tests {
         check_same("port 22", "port 50022");
         check_same("from 10.0.0.1 port 1", "from 192.168.100.200 port 22222");
         check_same("id 00ff", "id 1234");
+        check_same("id ff00", "id 1234");
+        check_same("a1b2", "x9y");
         check_same("eth0 up", "eth12 up");
         check_same("1", "2");
         check_same("a 1 b", "a 22222222222222222222222222222222222222222222222222222222222222222222222222 b");
@@ -115,48 +219,111 @@ mod tests {
     #[test]
     fn everything_else_does() {
         check_different("eth0 up", "wlan0 up");
+        check_different("eth0 up", "eth up");
+        check_different("eth0 up", "eth0a up");
         check_different("port 22", "port  22");
         check_different("a 1", "a");
         check_different("a 1 b", "a b");
+        check_different("a \0 b", "a 1 b");
         check_different("", " ");
         check_different("user a", "user b");
         check_different("1 1", "1");
     }
 
     /// What the windows do, in the plainest way: one word at a time.
-    fn skeleton(text: &[u8]) -> Vec<Vec<u8>> {
-        let mut runs = vec![Vec::new()];
+    pub fn plain(text: &[u8], keys: &Keys) -> Shape {
+        let mut kept = Vec::new();
+        let mut number = None;
+        let mut long = false;
         let mut at = 0;
         while at < text.len() {
-            let length = text[at..].iter().take_while(|byte| crate::mine::value::is_word(**byte)).count().max(1);
-            let word = &text[at..at + length];
-            let keep = match word.iter().position(u8::is_ascii_digit) {
-                None => length,
-                Some(first)
-                    if length < 64
-                        && word[first..].iter().all(u8::is_ascii_digit)
-                        && !word.iter().all(u8::is_ascii_hexdigit) =>
-                {
-                    first
+            let length = text[at..].iter().take_while(|byte| is_word(**byte)).count();
+            let word = &text[at..at + length.max(1)];
+            long |= word.len() >= 64;
+            match word.iter().position(u8::is_ascii_digit) {
+                None => kept.extend_from_slice(word),
+                Some(first) => {
+                    let is_number = word.len() <= 9 && word.iter().all(u8::is_ascii_digit);
+                    number.get_or_insert(is_number && at < NUMBER_WITHIN);
+                    let is_name = word[first..].iter().all(u8::is_ascii_digit)
+                        && !word.iter().all(u8::is_ascii_hexdigit)
+                        && word.len() < 64;
+                    kept.extend_from_slice(if is_name { &word[..first] } else { b"" });
+                    kept.push(DIGIT);
                 }
-                Some(_) => 0,
-            };
-            runs.last_mut().expect("never empty").extend_from_slice(&word[..keep]);
-            if keep < length {
-                runs.push(Vec::new());
             }
-            at += length;
+            at += word.len();
         }
-        runs
+        Shape {
+            hash: keys.run(0, &kept, 0, kept.len()),
+            is_ascii: text.is_ascii(),
+            has_long_word: long,
+            begins_with_number: number == Some(true),
+        }
+    }
+
+    /// The shape of a text that stands somewhere in a block.
+    fn within(text: &[u8], before: usize, behind: &[u8]) -> Shape {
+        let block = [&b" ".repeat(before), text, b"\n", behind].concat();
+        let mut shaper = Shaper::new(Keys::new(9));
+        // What a longer text left must not show.
+        shaper.shape(&[b'7', b'-'].repeat(500));
+        shaper.shape_within(&block, before, before + text.len())
+    }
+
+    #[test]
+    fn every_length_at_every_place() {
+        let keys = Keys::new(9);
+        let text =
+            b"sshd[1234]: a1b2 eth0 up; 10.0.0.1:22 deadbeef1 v2 (x) 99 bottles of beer_7 on host-3a, 0x1f \t Z9";
+        for length in 0..=text.len() {
+            let start = &text[..length];
+            for before in 0..70 {
+                assert_eq!(within(start, before, b""), plain(start, &keys), "{length} at {before}");
+            }
+            assert_eq!(within(start, 3, &[b'5'; 100]), plain(start, &keys), "{length} in front of digits");
+        }
+    }
+
+    #[test]
+    fn words_of_every_length() {
+        let keys = Keys::new(9);
+        for length in 0..200 {
+            for word in ["a", "9", "f", "\u{e9}", "zzzzzzzzz9", "9a"] {
+                let text = format!("x {} y7", word.repeat(length));
+                assert_eq!(within(text.as_bytes(), 0, b""), plain(text.as_bytes(), &keys), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_start_of_a_long_text_counts() {
+        let text = "ab 1 ".repeat(MAX_BYTES);
+        let mut shaper = Shaper::new(Keys::new(9));
+        assert_eq!(shaper.shape(text.as_bytes()), shaper.shape(&text.as_bytes()[..MAX_BYTES]));
+    }
+
+    #[test]
+    fn a_first_number_is_told_from_another_word() {
+        let begins = |text: &str| within(text.as_bytes(), 0, b"").begins_with_number;
+        assert!(begins("a[1234]") && begins("a[123456789]") && begins("1 a1"));
+        assert!(!begins("a[12f4]") && !begins("a[1234567890]") && !begins("a1") && !begins("a") && !begins(""));
+        assert!(begins(&format!("{}1", " ".repeat(47))) && !begins(&format!("{}1", " ".repeat(48))));
     }
 
     proptest! {
         #[test]
-        fn windows_do_not_show(text in "([a-z0-9]{0,90}[ .:é]{1,3}){0,6}[a-z0-9]{0,70}") {
-            let keys = Keys::new(7);
-            let runs = skeleton(text.as_bytes());
-            let plain = runs.iter().fold(0, |state, run| keys.run(state, run, 0, run.len()));
-            prop_assert_eq!(shape(text.as_bytes(), &keys), plain);
+        fn windows_do_not_show(
+            text in "([a-z0-9]{0,90}[ .:\\[\\]\té]{1,3}){0,6}[a-fA-F0-9]{0,70}",
+            before in 0_usize..200,
+            behind in proptest::collection::vec(any::<u8>(), 0..100),
+        ) {
+            prop_assert_eq!(within(text.as_bytes(), before, &behind), plain(text.as_bytes(), &Keys::new(9)));
+        }
+
+        #[test]
+        fn any_bytes_have_a_shape(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            prop_assert_eq!(within(&bytes, 5, b"x"), plain(&bytes, &Keys::new(9)));
         }
     }
 }

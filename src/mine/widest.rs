@@ -7,21 +7,24 @@
 )]
 #![deny(unsafe_op_in_unsafe_fn)]
 
-use super::classify::{self, Classes};
+use super::classify::{self, Classes, PACK_ROOM};
 
-/// Classifies 64 bytes, some way.
-pub trait Classify: Copy {
+/// What `classify` does, some way.
+pub trait Vectors: Copy {
     fn classify(self, bytes: &[u8; 64]) -> Classes;
+    fn newlines(self, bytes: &[u8; 64]) -> u64;
+    fn pack(self, bytes: &[u8; 64], keep: u64, packed: &mut [u8; PACK_ROOM]) -> usize;
 }
 
 /// Work over many bytes. Its `run`, and all that should profit, must be `#[inline(always)]`: it is compiled once for
 /// each kind of processor.
 pub trait Work {
     type Output;
-    fn run<C: Classify>(self, classes: C) -> Self::Output;
+    fn run<V: Vectors>(self, vectors: V) -> Self::Output;
 }
 
 /// Does the work.
+#[inline]
 pub fn run<W: Work>(work: W) -> W::Output {
     #[cfg(target_arch = "x86_64")]
     if avx2::is_here() {
@@ -35,72 +38,153 @@ pub fn run<W: Work>(work: W) -> W::Output {
 #[derive(Clone, Copy)]
 struct Anywhere;
 
-impl Classify for Anywhere {
+impl Vectors for Anywhere {
     #[inline(always)]
     fn classify(self, bytes: &[u8; 64]) -> Classes {
         classify::classify(bytes)
+    }
+
+    #[inline(always)]
+    fn newlines(self, bytes: &[u8; 64]) -> u64 {
+        classify::newlines(bytes)
+    }
+
+    #[inline(always)]
+    fn pack(self, bytes: &[u8; 64], keep: u64, packed: &mut [u8; PACK_ROOM]) -> usize {
+        classify::pack(bytes, keep, packed)
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{
-        __m256i, _mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set_epi64x,
-        _mm256_set1_epi8, _mm256_sub_epi8,
+        __m256i, _mm_add_epi8, _mm_cvtsi128_si64, _mm_extract_epi64, _mm_set_epi64x, _mm_shuffle_epi8,
+        _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_extracti128_si256, _mm256_min_epu8, _mm256_movemask_epi8,
+        _mm256_or_si256, _mm256_set_epi64x, _mm256_set1_epi8, _mm256_sub_epi8,
     };
 
-    use super::{Classes, Classify, Work};
+    use super::{Classes, PACK_ROOM, Vectors, Work};
 
+    #[inline]
     pub fn is_here() -> bool {
         is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2")
             && is_x86_feature_detected!("lzcnt")
+            && is_x86_feature_detected!("popcnt")
     }
 
-    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
     pub fn run<W: Work>(work: W) -> W::Output {
         // Made nowhere else.
         work.run(Avx2(()))
     }
 
-    /// The proof that the processor has AVX2.
+    /// The proof that the processor has AVX2 and what comes with it.
     #[derive(Clone, Copy)]
     struct Avx2(());
 
-    impl Classify for Avx2 {
+    impl Vectors for Avx2 {
         #[inline(always)]
         fn classify(self, bytes: &[u8; 64]) -> Classes {
             // SAFETY: only `run` makes an `Avx2`, and only runs where AVX2 is.
             unsafe { classify(bytes) }
+        }
+
+        #[inline(always)]
+        fn newlines(self, bytes: &[u8; 64]) -> u64 {
+            // SAFETY: as above.
+            unsafe { newlines(bytes) }
+        }
+
+        #[inline(always)]
+        fn pack(self, bytes: &[u8; 64], keep: u64, packed: &mut [u8; PACK_ROOM]) -> usize {
+            // SAFETY: as above.
+            unsafe { pack(bytes, keep, packed) }
         }
     }
 
     #[inline]
     #[target_feature(enable = "avx2")]
     fn classify(bytes: &[u8; 64]) -> Classes {
-        let (halves, _) = bytes.as_chunks::<32>();
-        let mut classes = Classes { digit: 0, word: 0, hexadecimal: 0, newline: 0, foreign: 0 };
-        for (index, half) in halves.iter().enumerate() {
+        let mut classes = Classes { digit: 0, word: 0, hexadecimal: 0, foreign: 0 };
+        for (index, half) in bytes.as_chunks::<32>().0.iter().enumerate() {
             let lane = load(half);
             // Lower case for letters; what is no letter does not become one.
             let folded = _mm256_or_si256(lane, _mm256_set1_epi8(0x20));
-            let from_zero = _mm256_sub_epi8(lane, _mm256_set1_epi8(b'0' as i8));
             let from_a = _mm256_sub_epi8(folded, _mm256_set1_epi8(b'a' as i8));
-            let digit = up_to(from_zero, 9);
+            let digit = digits(lane);
             let letter = up_to(from_a, 25);
             let hex_letter = up_to(from_a, 5);
-            let newline = _mm256_cmpeq_epi8(lane, _mm256_set1_epi8(b'\n' as i8));
             let shift = index * 32;
             classes.digit |= bits(digit) << shift;
             // The high bit of a byte beyond ASCII is set already.
             classes.word |= bits(_mm256_or_si256(_mm256_or_si256(digit, letter), lane)) << shift;
             classes.hexadecimal |= bits(_mm256_or_si256(digit, hex_letter)) << shift;
-            classes.newline |= bits(newline) << shift;
             classes.foreign |= bits(lane) << shift;
         }
         classes
     }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn newlines(bytes: &[u8; 64]) -> u64 {
+        bytes.as_chunks::<32>().0.iter().enumerate().fold(0, |found, (index, half)| {
+            found | bits(_mm256_cmpeq_epi8(load(half), _mm256_set1_epi8(b'\n' as i8))) << (index * 32)
+        })
+    }
+
+    /// Eight bytes at a time move together as `PLACES` says.
+    #[inline]
+    #[target_feature(enable = "avx2,popcnt")]
+    fn pack(bytes: &[u8; 64], keep: u64, packed: &mut [u8; PACK_ROOM]) -> usize {
+        let mut count = 0;
+        let mut put = |eight: i64, kept: u64| {
+            // At most 56 were kept before the last eight.
+            if let Some(room) = packed.get_mut((count & 63)..).and_then(|room| room.first_chunk_mut::<8>()) {
+                *room = eight.to_le_bytes();
+            }
+            count += kept.count_ones() as usize;
+        };
+        let places = |kept: u64| PLACES.get(kept as usize & 255).copied().unwrap_or_default() as i64;
+        for (index, half) in bytes.as_chunks::<32>().0.iter().enumerate() {
+            let lane = load(half);
+            // All ones over a digit: `DIGIT`.
+            let marked = _mm256_or_si256(lane, digits(lane));
+            for (part, lane) in [_mm256_castsi256_si128(marked), _mm256_extracti128_si256::<1>(marked)]
+                .into_iter()
+                .enumerate()
+            {
+                let keep = keep >> (index * 32 + part * 16);
+                let (low, high) = (keep & 0xff, keep >> 8 & 0xff);
+                let order = _mm_add_epi8(_mm_set_epi64x(places(high), places(low)), _mm_set_epi64x(EIGHTS, 0));
+                let moved = _mm_shuffle_epi8(lane, order);
+                put(_mm_cvtsi128_si64(moved), low);
+                put(_mm_extract_epi64::<1>(moved), high);
+            }
+        }
+        count
+    }
+
+    const EIGHTS: i64 = 0x0808_0808_0808_0808;
+
+    /// By eight bits: the places of those that are set, a byte each, lowest first.
+    static PLACES: [u64; 256] = {
+        let mut table = [0; 256];
+        let mut kept = 0;
+        while kept < 256 {
+            let (mut place, mut count) = (0, 0);
+            while place < 8 {
+                if kept >> place & 1 == 1 {
+                    table[kept] |= place << (8 * count);
+                    count += 1;
+                }
+                place += 1;
+            }
+            kept += 1;
+        }
+        table
+    };
 
     /// Compiles to one load.
     #[inline]
@@ -110,6 +194,13 @@ mod avx2 {
         let mut next = || words.next().unwrap_or_default();
         let (first, second, third, fourth) = (next(), next(), next(), next());
         _mm256_set_epi64x(fourth, third, second, first)
+    }
+
+    /// All ones where a digit is.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn digits(bytes: __m256i) -> __m256i {
+        up_to(_mm256_sub_epi8(bytes, _mm256_set1_epi8(b'0' as i8)), 9)
     }
 
     /// All ones where a byte is at most `most`.
@@ -131,25 +222,28 @@ mod avx2 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::classify::tests::plain;
+    use super::super::classify::tests::{bits_of, plain, plainly_packed};
     use super::*;
 
-    struct One<'a>(&'a [u8; 64]);
+    struct One<'a>(&'a [u8; 64], u64);
 
     impl Work for One<'_> {
-        type Output = Classes;
+        type Output = (Classes, u64, Vec<u8>);
 
         #[inline(always)]
-        fn run<C: Classify>(self, classes: C) -> Classes {
-            classes.classify(self.0)
+        fn run<V: Vectors>(self, vectors: V) -> Self::Output {
+            let mut packed = [b'?'; PACK_ROOM];
+            let count = vectors.pack(self.0, self.1, &mut packed);
+            (vectors.classify(self.0), vectors.newlines(self.0), packed[..count].to_vec())
         }
     }
 
     #[track_caller]
-    fn check(bytes: &[u8; 64]) {
-        let here = run(One(bytes));
-        assert_eq!(here, plain(bytes));
-        assert_eq!(here, One(bytes).run(Anywhere));
+    fn check(bytes: &[u8; 64], keep: u64) {
+        let here = run(One(bytes, keep));
+        let newlines = bits_of(bytes, |byte| *byte == b'\n');
+        assert_eq!(here, (plain(bytes), newlines, plainly_packed(bytes, keep)));
+        assert_eq!(here, One(bytes, keep).run(Anywhere));
     }
 
     #[test]
@@ -158,15 +252,27 @@ mod tests {
             for at in 0..64 {
                 let mut bytes = [b'-'; 64];
                 bytes[at] = byte;
-                check(&bytes);
+                check(&bytes, 1 << at);
+                check(&bytes, u64::MAX);
+            }
+        }
+    }
+
+    #[test]
+    fn every_choice_of_eight() {
+        let bytes: [u8; 64] = std::array::from_fn(|at| b'0' + at as u8);
+        for kept in 0..256 {
+            for lane in 0..8 {
+                check(&bytes, kept << (8 * lane));
+                check(&bytes, !(kept << (8 * lane)));
             }
         }
     }
 
     proptest! {
         #[test]
-        fn all_ways_agree(bytes: [[u8; 32]; 2]) {
-            check(&bytes.concat().try_into().expect("two halves of 32 bytes"));
+        fn all_ways_agree(bytes: [[u8; 32]; 2], keep: u64) {
+            check(&bytes.concat().try_into().expect("two halves of 32 bytes"), keep);
         }
     }
 }

@@ -76,12 +76,12 @@ impl Memory {
 
     /// The key of the `number`th line of the block that was prepared last; `None` where its tail has no shape.
     #[inline]
-    pub fn key(&self, block: &LineBlock, number: usize, front: &Front, source: u32) -> Option<Key> {
-        let line = self.prepared.lines().get(number)?;
+    pub fn key(&mut self, block: &LineBlock, number: usize, front: &Front, source: u32) -> Option<Key> {
+        let line = *self.prepared.lines().get(number)?;
         let shape = if front.end == line.tail_at as usize {
             line.shape?
         } else {
-            self.prepared.shape(&block.bytes, line, front.end)?
+            self.prepared.shape(&block.bytes, &line, front.end)?
         };
         // The context differs in its lower half where it differs.
         Some(Key { shape, context: front.context ^ u64::from(source) << 32 })
