@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::mine::{Config, Miner, Prepared, Tails};
+use crate::mine::{Config, Miner, Part, Prepared, Tails};
 use crate::model::{Header, Medium, TemplateId, Timestamp};
 use crate::parse::{Context, Format, Plan};
 
@@ -22,13 +22,13 @@ fn check(format: Format, lines: &[Vec<u8>]) -> usize {
     for line in lines {
         let block = [line.as_slice(), b"\n"].concat();
         let mut locator = plan.locator();
-        prepared.read(&block, |line| locator.tail_at(line));
+        prepared.read(&block, |line| locator.tail_at(line).map(Part::tail));
         let [found] = *prepared.lines() else { panic!("one line: {line:?}") };
         let line = &block[found.start as usize..found.end as usize];
         let fresh = Plan::new(Medium::File, Some(format)).parse(line, reference, &context);
         let front = plan.front(line, reference);
-        let shape = front.and_then(|front| prepared.shape(&block, &found, front.end));
-        if front.is_some_and(|front| front.end == found.tail_at as usize) {
+        let shape = front.and_then(|front| prepared.shape(&block, &found, Part::tail(front.end)));
+        if front.is_some_and(|front| Part::tail(front.end) == found.part) {
             assert_eq!(shape, found.shape, "prepared is computed again the same");
         }
         let shown = String::from_utf8_lossy(line);

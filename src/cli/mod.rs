@@ -6,6 +6,7 @@ mod analyze;
 mod blocks;
 mod reads;
 mod turns;
+mod alike;
 mod mining;
 #[cfg(test)]
 mod mining_test;

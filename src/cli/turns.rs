@@ -7,7 +7,7 @@ use std::panic::resume_unwind;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::ScopedJoinHandle;
 
-use crate::mine::Prepared;
+use crate::mine::{Part, Prepared};
 use crate::parse::Locator;
 
 use super::reads::{Block, Blocks};
@@ -20,9 +20,17 @@ pub struct Desk {
 
 impl Desk {
     /// Prepares the whole lines of the block.
-    pub fn prepare(&mut self, locator: &mut Locator) {
-        self.prepared.read(self.block.whole(), |line| locator.tail_at(line));
+    pub fn prepare(&mut self, guess: &mut Guess) {
+        self.prepared.read(self.block.whole(), |line| guess.locator.tail_at(line).map(Part::tail).or(guess.whole));
     }
+}
+
+/// Which part of a line will be asked for, for all that is known. Old knowledge costs time and nothing else.
+#[derive(Clone, Default)]
+pub struct Guess {
+    pub locator: Locator,
+    /// Of lines whose tail is not found.
+    pub whole: Option<Part>,
 }
 
 /// Who reads, and whose turn it is.
@@ -43,17 +51,16 @@ struct Reading {
 struct Turn {
     /// The block to be applied next.
     number: u64,
-    /// What is known of where tails begin. Old knowledge costs time and nothing else.
-    locator: Locator,
+    guess: Guess,
     /// The first failure: nothing is read or applied behind it.
     outcome: io::Result<()>,
 }
 
 impl Turns {
-    pub fn new(blocks: Blocks, locator: Locator) -> Turns {
+    pub fn new(blocks: Blocks, guess: Guess) -> Turns {
         Turns {
             reading: Mutex::new(Reading { blocks, number: 0, ended: false }),
-            turn: Mutex::new(Turn { number: 0, locator, outcome: Ok(()) }),
+            turn: Mutex::new(Turn { number: 0, guess, outcome: Ok(()) }),
             next: Condvar::new(),
         }
     }
@@ -66,7 +73,7 @@ impl Turns {
     pub fn run(
         self,
         desks: Vec<Desk>,
-        apply: impl Fn(&mut Desk) -> io::Result<Locator> + Sync,
+        apply: impl Fn(&mut Desk) -> io::Result<Guess> + Sync,
     ) -> (Vec<Desk>, io::Result<()>) {
         let (turns, apply) = (&self, &apply);
         let desks = std::thread::scope(|scope| {
@@ -85,7 +92,7 @@ impl Turns {
         (desks, self.turn.into_inner().unwrap_or_else(PoisonError::into_inner).outcome)
     }
 
-    fn work(&self, desk: &mut Desk, apply: &impl Fn(&mut Desk) -> io::Result<Locator>) {
+    fn work(&self, desk: &mut Desk, apply: &impl Fn(&mut Desk) -> io::Result<Guess>) {
         loop {
             let (number, read) = {
                 let mut reading = lock(&self.reading);
@@ -98,8 +105,8 @@ impl Turns {
                 reading.ended = !matches!(read, Ok(true));
                 (number, read)
             };
-            let mut locator = lock(&self.turn).locator.clone();
-            desk.prepare(&mut locator);
+            let mut guess = lock(&self.turn).guess.clone();
+            desk.prepare(&mut guess);
             let mut turn = lock(&self.turn);
             while turn.number != number {
                 turn = self.next.wait(turn).unwrap_or_else(PoisonError::into_inner);
@@ -123,7 +130,7 @@ impl Turns {
 /// Passes the turn on when dropped, in a panic too.
 struct Ended<'t> {
     turns: &'t Turns,
-    outcome: io::Result<Option<Locator>>,
+    outcome: io::Result<Option<Guess>>,
 }
 
 impl Drop for Ended<'_> {
@@ -131,7 +138,7 @@ impl Drop for Ended<'_> {
         let mut turn = lock(&self.turns.turn);
         turn.number += 1;
         match std::mem::replace(&mut self.outcome, Ok(None)) {
-            Ok(Some(locator)) => turn.locator = locator,
+            Ok(Some(guess)) => turn.guess = guess,
             Ok(None) => {}
             Err(error) => turn.outcome = Err(error),
         }

@@ -47,9 +47,12 @@ pub fn classify(bytes: &[u8; 64]) -> Classes {
 /// Which bytes are newlines, one bit a byte.
 #[inline(always)]
 pub fn newlines(bytes: &[u8; 64]) -> u64 {
-    bytes.as_chunks::<16>().0.iter().enumerate().fold(0, |found, (index, lane)| {
-        found | bits(u8x16::new(*lane).simd_eq(u8x16::splat(b'\n'))) << (index * 16)
-    })
+    bytes
+        .as_chunks::<16>()
+        .0
+        .iter()
+        .enumerate()
+        .fold(0, |found, (index, lane)| found | bits(u8x16::new(*lane).simd_eq(u8x16::splat(b'\n'))) << (index * 16))
 }
 
 /// Writes the bytes whose bit is set in `keep` one behind the other, digits as [`DIGIT`], and returns how many they are.

@@ -30,5 +30,5 @@ mod tests;
 pub use config::Config;
 pub use growth::{Detail, Growth};
 pub use miner::{Change, Health, Merge, Mined, Miner};
-pub use prepare::{Prepared, PreparedLine};
+pub use prepare::{Part, Prepared, PreparedLine};
 pub use tail::Tails;

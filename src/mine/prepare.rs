@@ -22,10 +22,26 @@ pub struct PreparedLine {
     /// Where it lies in the block, without line ends.
     pub start: u32,
     pub end: u32,
-    /// Where its tail may begin, in bytes from its start.
-    pub tail_at: u32,
-    /// The shape of that tail, if it has one.
+    /// Of which part of it there is a shape.
+    pub part: Part,
+    /// `None` where that part has none.
     pub shape: Option<NonZeroU64>,
+}
+
+/// A part of a line, up to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Part {
+    /// Where it begins, in bytes from the start of the line. No word may be cut there.
+    pub at: u32,
+    /// As many bytes of it count digit by digit; the next ones but for words with digits.
+    pub exact: u32,
+}
+
+impl Part {
+    /// All digits look alike.
+    pub fn tail(at: usize) -> Part {
+        Part { at: at as u32, exact: 0 }
+    }
 }
 
 impl Prepared {
@@ -36,21 +52,21 @@ impl Prepared {
     }
 
     /// Replaces what was prepared before by the lines that end in `bytes`, and returns where the last of them ends.
-    /// `tail_at` guesses where the tail of a line begins. NULs in front of a line and a carriage return behind it are no
-    /// part of it. Takes up to 4 GiB.
-    pub fn read(&mut self, bytes: &[u8], tail_at: impl FnMut(&[u8]) -> Option<usize>) -> usize {
-        widest::run(Read { prepared: self, bytes, tail_at })
+    /// `part` guesses which part of a line will be asked for. NULs in front of a line and a carriage return behind it are
+    /// no part of it. Takes up to 4 GiB.
+    pub fn read(&mut self, bytes: &[u8], part: impl FnMut(&[u8]) -> Option<Part>) -> usize {
+        widest::run(Read { prepared: self, bytes, part })
     }
 
     /// Replaces what was prepared before by the lines at these places of `bytes`, where each of them begins and ends.
-    /// `tail_at` guesses where the tail of a line begins. Takes up to 4 GiB.
+    /// `part` guesses which part of a line will be asked for. Takes up to 4 GiB.
     pub fn read_spans(
         &mut self,
         bytes: &[u8],
         spans: impl Iterator<Item = (u32, u32)>,
-        tail_at: impl FnMut(&[u8]) -> Option<usize>,
+        part: impl FnMut(&[u8]) -> Option<Part>,
     ) {
-        widest::run(ReadSpans { prepared: self, bytes, spans, tail_at });
+        widest::run(ReadSpans { prepared: self, bytes, spans, part });
     }
 
     /// In the order of the block.
@@ -58,35 +74,40 @@ impl Prepared {
         &self.lines
     }
 
-    /// The shape of the tail of a line, wherever it begins. `bytes` is the block.
-    pub fn shape(&mut self, bytes: &[u8], line: &PreparedLine, tail_at: usize) -> Option<NonZeroU64> {
-        let (from, to) = (line.start as usize + tail_at, line.end as usize);
+    /// The shape of any part of a line. `bytes` is the block.
+    pub fn shape(&mut self, bytes: &[u8], line: &PreparedLine, part: Part) -> Option<NonZeroU64> {
+        let (from, to) = (line.start as usize + part.at as usize, line.end as usize);
         if to.wrapping_sub(from) > TAIL_MAX {
             return None;
         }
-        tail_shape(self.shaper.shape_within(bytes, from, to), &self.keys)
+        tail_shape(self.shaper.shape_within(bytes, from, to, part.exact as usize), &self.keys)
     }
 }
 
 struct Read<'p, F> {
     prepared: &'p mut Prepared,
     bytes: &'p [u8],
-    tail_at: F,
+    part: F,
 }
 
-impl<F: FnMut(&[u8]) -> Option<usize>> Work for Read<'_, F> {
+impl<F: FnMut(&[u8]) -> Option<Part>> Work for Read<'_, F> {
     type Output = usize;
 
     #[inline(always)]
     fn run<V: Vectors>(self, vectors: V) -> usize {
-        let Read { prepared: Prepared { keys, shaper, lines }, bytes, mut tail_at } = self;
+        let Read { prepared: Prepared { keys, shaper, lines }, bytes, mut part } = self;
         lines.clear();
         let mut next = 0;
         let mut line_to = |newline: usize| {
             let line = bytes.get(next..newline).unwrap_or_default();
             let nuls = if line.first() == Some(&0) { line.iter().take_while(|byte| **byte == 0).count() } else { 0 };
             let end = newline - usize::from(line.len() > nuls && line.last() == Some(&b'\r'));
-            lines.push(PreparedLine { start: (next + nuls) as u32, end: end as u32, tail_at: 0, shape: None });
+            lines.push(PreparedLine {
+                start: (next + nuls) as u32,
+                end: end as u32,
+                part: Part::default(),
+                shape: None,
+            });
             next = newline + 1;
         };
         let (groups, rest) = bytes.as_chunks::<64>();
@@ -101,7 +122,7 @@ impl<F: FnMut(&[u8]) -> Option<usize>> Work for Read<'_, F> {
             line_to(groups.len() * 64 + index);
         }
         for line in lines.iter_mut() {
-            line.look(bytes, shaper, keys, vectors, &mut tail_at);
+            line.look(bytes, shaper, keys, vectors, &mut part);
         }
         next
     }
@@ -111,22 +132,22 @@ struct ReadSpans<'p, S, F> {
     prepared: &'p mut Prepared,
     bytes: &'p [u8],
     spans: S,
-    tail_at: F,
+    part: F,
 }
 
-impl<S: Iterator<Item = (u32, u32)>, F: FnMut(&[u8]) -> Option<usize>> Work for ReadSpans<'_, S, F> {
+impl<S: Iterator<Item = (u32, u32)>, F: FnMut(&[u8]) -> Option<Part>> Work for ReadSpans<'_, S, F> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Vectors>(self, vectors: V) {
-        let ReadSpans { prepared: Prepared { keys, shaper, lines }, bytes, spans, mut tail_at } = self;
+        let ReadSpans { prepared: Prepared { keys, shaper, lines }, bytes, spans, mut part } = self;
         lines.clear();
         for (start, end) in spans {
             // What lies outside of the block is empty, as for everybody who reads such a line.
             let inside = start <= end && end as usize <= bytes.len();
             let (start, end) = if inside { (start, end) } else { (0, 0) };
-            let mut line = PreparedLine { start, end, tail_at: 0, shape: None };
-            line.look(bytes, shaper, keys, vectors, &mut tail_at);
+            let mut line = PreparedLine { start, end, part: Part::default(), shape: None };
+            line.look(bytes, shaper, keys, vectors, &mut part);
             lines.push(line);
         }
     }
@@ -140,13 +161,14 @@ impl PreparedLine {
         shaper: &mut Shaper,
         keys: &Keys,
         vectors: V,
-        tail_at: &mut impl FnMut(&[u8]) -> Option<usize>,
+        part: &mut impl FnMut(&[u8]) -> Option<Part>,
     ) {
         let (start, end) = (self.start as usize, self.end as usize);
-        let Some(at) = tail_at(bytes.get(start..end).unwrap_or_default()) else { return };
-        self.tail_at = at as u32;
-        if end.wrapping_sub(start + at) <= TAIL_MAX {
-            self.shape = tail_shape(shaper.shape_by(bytes, start + at, end, vectors), keys);
+        let Some(part) = part(bytes.get(start..end).unwrap_or_default()) else { return };
+        self.part = part;
+        let from = start + part.at as usize;
+        if end.wrapping_sub(from) <= TAIL_MAX {
+            self.shape = tail_shape(shaper.shape_by(bytes, from, end, part.exact as usize, vectors), keys);
         }
     }
 }
@@ -164,11 +186,13 @@ mod tests {
         let mut prepared = Prepared::new(9);
         // What a longer block left must not show.
         prepared.read(&[b'7'; 700], |_| None);
-        assert!(prepared.read(&block, |line| (line.len() >= before).then_some(before)) > before + tail.len());
+        assert!(
+            prepared.read(&block, |line| (line.len() >= before).then_some(Part::tail(before))) > before + tail.len()
+        );
         let line = prepared.lines()[0];
-        assert_eq!(prepared.shape(&block, &line, before), line.shape);
+        assert_eq!(prepared.shape(&block, &line, Part::tail(before)), line.shape);
         // The same line where somebody else found it.
-        prepared.read_spans(&block, std::iter::once((line.start, line.end)), |_| Some(before));
+        prepared.read_spans(&block, std::iter::once((line.start, line.end)), |_| Some(Part::tail(before)));
         assert_eq!(prepared.lines(), [line]);
         line.shape
     }
@@ -204,7 +228,7 @@ mod tests {
         #[test]
         fn any_bytes_are_prepared(bytes in proptest::collection::vec(any::<u8>(), 0..400), at in 0_usize..50) {
             let mut prepared = Prepared::new(9);
-            prop_assert!(prepared.read(&bytes, |line| (line.len() >= at).then_some(at)) <= bytes.len());
+            prop_assert!(prepared.read(&bytes, |line| (line.len() >= at).then_some(Part::tail(at))) <= bytes.len());
             let newlines = bytes.iter().filter(|byte| **byte == b'\n').count();
             prop_assert_eq!(prepared.lines().len(), newlines);
         }

@@ -15,7 +15,7 @@ const NUMBER_MAX: u32 = 9;
 /// The first word with a digit is told to be a number or not where it begins in front of this many bytes.
 pub const NUMBER_WITHIN: usize = 48;
 // It is all in the first window then.
-const _: () = assert!(NUMBER_WITHIN + NUMBER_MAX as usize + 1 <= 64);
+const _: () = assert!(NUMBER_WITHIN + (NUMBER_MAX as usize) < 64);
 
 /// Finds shapes. Kept for its room.
 #[derive(Debug)]
@@ -45,23 +45,27 @@ impl Shaper {
 
     /// The shape of up to [`MAX_BYTES`] bytes; of a longer text that of its start.
     pub fn shape(&mut self, bytes: &[u8]) -> Shape {
-        widest::run(One { shaper: self, bytes, from: 0, to: bytes.len() })
+        self.shape_within(bytes, 0, bytes.len(), 0)
     }
 
-    /// The shape of `bytes[from..to]`, where neither end cuts a word.
-    pub fn shape_within(&mut self, bytes: &[u8], from: usize, to: usize) -> Shape {
-        widest::run(One { shaper: self, bytes, from, to })
+    /// The shape of `bytes[from..to]`, where neither end cuts a word. Of words that end within the first `exact` bytes
+    /// every byte and the place of every digit counts.
+    pub fn shape_within(&mut self, bytes: &[u8], from: usize, to: usize, exact: usize) -> Shape {
+        widest::run(One { shaper: self, bytes, from, to, exact })
     }
 
     /// The same, for who has vectors already.
     #[inline(always)]
-    pub fn shape_by<V: Vectors>(&mut self, bytes: &[u8], from: usize, to: usize, vectors: V) -> Shape {
+    pub fn shape_by<V: Vectors>(&mut self, bytes: &[u8], from: usize, to: usize, exact: usize, vectors: V) -> Shape {
+        // Where the exact part ends.
+        let mut exact = from + exact;
         let to = to.min(bytes.len()).min(from + MAX_BYTES);
         let mut shape = Shape { hash: 0, is_ascii: true, has_long_word: false, begins_with_number: false };
         let mut length = 0;
         let mut at = from;
         while at < to {
-            let left = to - at;
+            let is_exact = at < exact;
+            let left = if is_exact { to.min(exact) - at } else { to - at };
             let padded;
             let window = match bytes.get(at..).and_then(|rest| rest.first_chunk::<64>()) {
                 Some(window) => window,
@@ -77,7 +81,13 @@ impl Shaper {
                 shape.begins_with_number = begins_with_number(word, classes.digit & within);
             }
             // A word that the window cuts is left for the next one, which begins with it.
-            let reach = if left < 64 { left as u32 } else { 64 - (!word).leading_zeros() };
+            let ends_here = left < 64 && (!is_exact || to <= exact);
+            let reach = if ends_here { left as u32 } else { 64 - (!word & within).leading_zeros() };
+            if reach == 0 && is_exact && left < 64 {
+                // The rest of it is a part of a word.
+                exact = at;
+                continue;
+            }
             if reach == 0 {
                 shape.has_long_word = true;
                 at += self.long_word(bytes, at, to, &mut length, &mut shape.is_ascii);
@@ -101,13 +111,14 @@ impl Shaper {
                 inner &= inner - 1;
             }
             // Of each of these words one digit stays, for where it was.
-            let keep = within & !gone | first;
+            let keep = if is_exact { within } else { within & !gone | first };
             if let Some(room) = self.packed.get_mut(length..).and_then(|room| room.first_chunk_mut::<PACK_ROOM>()) {
                 length += vectors.pack(window, keep, room);
             }
             at += reach as usize;
         }
-        shape.hash = self.keys.run(0, &self.packed, 0, length);
+        let exact = exact.min(to).saturating_sub(from) as u64;
+        shape.hash = self.keys.run(exact, &self.packed, 0, length);
         shape
     }
 
@@ -133,6 +144,7 @@ struct One<'s> {
     bytes: &'s [u8],
     from: usize,
     to: usize,
+    exact: usize,
 }
 
 impl Work for One<'_> {
@@ -140,7 +152,7 @@ impl Work for One<'_> {
 
     #[inline(always)]
     fn run<V: Vectors>(self, vectors: V) -> Shape {
-        self.shaper.shape_by(self.bytes, self.from, self.to, vectors)
+        self.shaper.shape_by(self.bytes, self.from, self.to, self.exact, vectors)
     }
 }
 
@@ -149,7 +161,7 @@ impl Work for One<'_> {
 fn front(word: u64, hexadecimal: u64, digit: u64, digit_at: u32) -> u64 {
     let from_digit = u64::MAX << digit_at;
     let before = u64::MAX >> (64 - digit_at);
-    let letters = before & u64::MAX << (64 - (!word & before).leading_zeros() & 63);
+    let letters = before & (u64::MAX << (64 - (!word & before).leading_zeros()));
     let end = !word & from_digit;
     // The bits up to the lowest one of `end`, without it.
     let behind = from_digit & (end ^ end.wrapping_sub(1)) & !end;
@@ -232,6 +244,16 @@ pub(super) mod tests {
 
     /// What the windows do, in the plainest way: one word at a time.
     pub fn plain(text: &[u8], keys: &Keys) -> Shape {
+        let (kept, long, number) = kept_of(text);
+        Shape {
+            hash: keys.run(0, &kept, 0, kept.len()),
+            is_ascii: text.is_ascii(),
+            has_long_word: long,
+            begins_with_number: number,
+        }
+    }
+
+    fn kept_of(text: &[u8]) -> (Vec<u8>, bool, bool) {
         let mut kept = Vec::new();
         let mut number = None;
         let mut long = false;
@@ -254,12 +276,7 @@ pub(super) mod tests {
             }
             at += word.len();
         }
-        Shape {
-            hash: keys.run(0, &kept, 0, kept.len()),
-            is_ascii: text.is_ascii(),
-            has_long_word: long,
-            begins_with_number: number == Some(true),
-        }
+        (kept, long, number == Some(true))
     }
 
     /// The shape of a text that stands somewhere in a block.
@@ -268,7 +285,7 @@ pub(super) mod tests {
         let mut shaper = Shaper::new(Keys::new(9));
         // What a longer text left must not show.
         shaper.shape(&[b'7', b'-'].repeat(500));
-        shaper.shape_within(&block, before, before + text.len())
+        shaper.shape_within(&block, before, before + text.len(), 0)
     }
 
     #[test]
@@ -311,7 +328,30 @@ pub(super) mod tests {
         assert!(begins(&format!("{}1", " ".repeat(47))) && !begins(&format!("{}1", " ".repeat(48))));
     }
 
+    /// The same where every digit counts in the first bytes.
+    fn plain_behind(text: &[u8], exact: usize, keys: &Keys) -> u64 {
+        let mut start = exact.min(text.len());
+        while start < text.len() && start > 0 && is_word(text[start - 1]) {
+            start -= 1;
+        }
+        let (start, rest) = text.split_at(start);
+        let mut kept: Vec<u8> = start.iter().map(|byte| if byte.is_ascii_digit() { DIGIT } else { *byte }).collect();
+        kept.extend(kept_of(rest).0);
+        keys.run(start.len() as u64, &kept, 0, kept.len())
+    }
+
     proptest! {
+        #[test]
+        fn digits_count_where_they_are_asked_to(
+            text in "([a-z0-9]{0,30}[ .:\\[\\]\té]{1,3}){0,6}[a-fA-F0-9]{0,30}",
+            before in 0_usize..100,
+            exact in 0_usize..200,
+        ) {
+            let block = [&b" ".repeat(before), text.as_bytes(), b"\n"].concat();
+            let shape = Shaper::new(Keys::new(9)).shape_within(&block, before, before + text.len(), exact);
+            prop_assert_eq!(shape.hash, plain_behind(text.as_bytes(), exact, &Keys::new(9)));
+        }
+
         #[test]
         fn windows_do_not_show(
             text in "([a-z0-9]{0,90}[ .:\\[\\]\té]{1,3}){0,6}[a-fA-F0-9]{0,70}",

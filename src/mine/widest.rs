@@ -151,9 +151,8 @@ mod avx2 {
             let lane = load(half);
             // All ones over a digit: `DIGIT`.
             let marked = _mm256_or_si256(lane, digits(lane));
-            for (part, lane) in [_mm256_castsi256_si128(marked), _mm256_extracti128_si256::<1>(marked)]
-                .into_iter()
-                .enumerate()
+            for (part, lane) in
+                [_mm256_castsi256_si128(marked), _mm256_extracti128_si256::<1>(marked)].into_iter().enumerate()
             {
                 let keep = keep >> (index * 32 + part * 16);
                 let (low, high) = (keep & 0xff, keep >> 8 & 0xff);

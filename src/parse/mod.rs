@@ -41,6 +41,7 @@ mod component;
 mod column;
 mod layout;
 mod headline;
+mod alike;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::{Header, Medium, Notes, Timestamp};
 
+use super::alike;
 use super::clock::{self, Clock, OffsetCache};
 use super::format::Format;
 use super::head::{Front, Heads};
@@ -46,6 +47,8 @@ pub struct Plan {
     inner: Option<Box<Plan>>,
     /// An inner plan knows no containers: nothing nests twice.
     is_inner: bool,
+    /// Changes with the phase.
+    generation: u32,
 }
 
 /// Guesses where the tails of lines begin, apart from the plan it came from: for work that is done before it is the
@@ -95,7 +98,15 @@ impl Plan {
             Some(Format::Application) | None => voting(),
             Some(format) => settled(format, None),
         };
-        Plan { forced, phase, cache: OffsetCache::default(), heads: Heads::default(), inner: None, is_inner }
+        Plan {
+            forced,
+            phase,
+            cache: OffsetCache::default(),
+            heads: Heads::default(),
+            inner: None,
+            is_inner,
+            generation: 0,
+        }
     }
 
     /// Lets the first lines of a block vote before any of them is parsed, so that the first line is read as the last one
@@ -105,6 +116,7 @@ impl Plan {
             return;
         }
         let mut trial = Plan::with(self.forced, self.is_inner);
+        trial.generation = self.generation;
         for line in lines.into_iter().take(VOTERS_MAX as usize) {
             trial.parse(line, reference, context);
         }
@@ -205,6 +217,29 @@ impl Plan {
         matches!(self.phase, Phase::Settled { format: Format::Rfc3164 | Format::Rfc3339, .. })
     }
 
+    /// Whether all lines of this shape, from the tag on, have the same message but for words with digits, behind the same
+    /// front.
+    pub fn tells_message_by_shape(&self, line: &[u8], front: &Front, header: &Header<'_>) -> bool {
+        line.get(front.end..).is_some_and(|tail| tail::is_message_read_by_shape(tail, header))
+    }
+
+    /// How many bytes of this line decide, digit by digit, where its message is, as long as [`Plan::generation`] stays;
+    /// `None` where nothing like that holds. `header` is what the parse of the line gave.
+    pub fn exact_part(&self, line: &[u8], header: &Header<'_>) -> Option<usize> {
+        let format = header.format.parse().ok().filter(|_| self.is_settled())?;
+        alike::exact_part(format, line, header)
+    }
+
+    /// Which of the ways to read lines this is. Lines are read in another way when it changes.
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Counts a line that was not parsed, because one like it was.
+    pub fn count_again(&mut self, format: Format) {
+        if format == self.format() { self.count_known() } else { self.count(format, b"") }
+    }
+
     /// Counts a line that was not parsed, because one of its shape was.
     #[inline]
     pub fn count_known(&mut self) {
@@ -262,6 +297,7 @@ impl Plan {
                     let layout = if is_candidate { Layout::learn(profiles).map(Arc::new) } else { None };
                     let winner = if layout.is_some() { Format::Application } else { winner };
                     self.phase = settled(winner, layout);
+                    self.generation += 1;
                 }
             }
             Phase::Settled { format, lines, fits, foreign, .. } => {
@@ -276,6 +312,7 @@ impl Plan {
                 (*lines, *fits, *foreign) = (0, 0, 0);
                 if is_wrong {
                     self.phase = voting();
+                    self.generation += 1;
                 }
             }
         }

@@ -91,6 +91,11 @@ pub(super) fn is_read_by_shape(tail: &[u8], header: &Header<'_>) -> bool {
     shaped_message(tail, header).is_some_and(level_shows_in_shape)
 }
 
+/// The same for the message alone.
+pub(super) fn is_message_read_by_shape(tail: &[u8], header: &Header<'_>) -> bool {
+    shaped_message(tail, header).is_some()
+}
+
 /// The message, if program and message are read by shape.
 fn shaped_message<'a>(tail: &'a [u8], header: &Header<'_>) -> Option<&'a [u8]> {
     let end = tail.iter().position(|byte| matches!(byte, b':' | b'['))?;

@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU64;
 
-use crate::mine::{Prepared, Tails};
+use crate::mine::{Part, Prepared, Tails};
 use crate::model::LineBlock;
 use crate::parse::{Front, Plan, Reading};
 
@@ -61,7 +61,7 @@ impl Memory {
         // Nothing is said about the lines of a block that is not looked at.
         let bytes = if useful { block.bytes.as_slice() } else { &[] };
         let spans = block.spans.iter().filter(|_| useful).map(|span| (span.start, span.end));
-        self.prepared.read_spans(bytes, spans, |line| plan.tail_at(line));
+        self.prepared.read_spans(bytes, spans, |line| plan.tail_at(line).map(Part::tail));
     }
 
     #[cfg(not(test))]
@@ -78,11 +78,8 @@ impl Memory {
     #[inline]
     pub fn key(&mut self, block: &LineBlock, number: usize, front: &Front, source: u32) -> Option<Key> {
         let line = *self.prepared.lines().get(number)?;
-        let shape = if front.end == line.tail_at as usize {
-            line.shape?
-        } else {
-            self.prepared.shape(&block.bytes, &line, front.end)?
-        };
+        let part = Part::tail(front.end);
+        let shape = if line.part == part { line.shape? } else { self.prepared.shape(&block.bytes, &line, part)? };
         // The context differs in its lower half where it differs.
         Some(Key { shape, context: front.context ^ u64::from(source) << 32 })
     }
