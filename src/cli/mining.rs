@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use crate::mine::{self, Change, Detail, Growth, Health, Miner, Prepared, PreparedLine};
+use crate::mine::{self, Change, Detail, Growth, Health, Miner, Part, Prepared, PreparedLine};
 use crate::model::{Header, LineSpan, TemplateId, Timestamp};
 use crate::parse::{Context, Plan};
 
@@ -120,7 +120,11 @@ impl Mining {
     }
 
     fn desk(&mut self) -> Desk {
-        self.desks.pop().unwrap_or_else(|| Desk { block: Block::default(), prepared: Prepared::new(self.seed) })
+        self.desks.pop().unwrap_or_else(|| Desk {
+            block: Block::default(),
+            prepared: Prepared::new(self.seed),
+            hosts_version: 0,
+        })
     }
 
     /// Takes the lines of a block, in their order.
@@ -136,23 +140,29 @@ impl Mining {
         for (bytes, spans) in &desk.block.joined {
             self.joined(plan, bytes, spans, reference, each)?;
         }
-        self.whole(&mut desk.prepared, plan, desk.block.whole(), reference, each)
+        self.whole(desk, plan, reference, each)
     }
 
     fn whole(
         &mut self,
-        prepared: &mut Prepared,
+        desk: &mut Desk,
         plan: &mut Plan,
-        read: &[u8],
         reference: Timestamp,
         each: &mut impl FnMut(u64, TemplateId) -> io::Result<()>,
     ) -> io::Result<()> {
+        let Desk { block, prepared, hosts_version } = desk;
+        let read = block.whole();
         let text = |line: &PreparedLine| read.get(line.start as usize..line.end as usize).unwrap_or_default();
         plan.prime(prepared.lines().iter().map(text), reference, &self.context);
         for number in 0..prepared.lines().len() {
             let Some(line) = prepared.lines().get(number).copied() else { break };
             let bytes = text(&line);
-            let front = plan.front(bytes, reference);
+            let front = match line.part {
+                Part { at: end @ 1.., exact: 0 } if *hosts_version == plan.hosts_version() => {
+                    plan.front_before(bytes, reference, end as usize)
+                }
+                _ => plan.front(bytes, reference),
+            };
             let missing = match self.alike.find(&line, front.as_ref(), plan, prepared, read) {
                 Ok((place, format)) => {
                     plan.count_again(format);
@@ -355,7 +365,8 @@ mod tests {
         }
         // The same by an application, whose lines are known as a whole.
         let text = String::from_utf8_lossy(&bytes);
-        let heads = text.lines().map(|line| line.replacen("Nov 22 ", "2026-11-22 ", 1).replacen(" web-1 ", " INFO ", 1));
+        let heads =
+            text.lines().map(|line| line.replacen("Nov 22 ", "2026-11-22 ", 1).replacen(" web-1 ", " INFO ", 1));
         for bytes in [bytes.as_slice(), heads.collect::<Vec<_>>().join("\n").as_bytes()] {
             let one = mined_by(bytes, 1);
             assert!(one.0.len() > 5 && bytes.len() > 1 << 20);

@@ -16,11 +16,14 @@ use super::reads::{Block, Blocks};
 pub struct Desk {
     pub block: Block,
     pub prepared: Prepared,
+    /// Which hosts were known when it was prepared ([`Locator::hosts_version`]).
+    pub hosts_version: u32,
 }
 
 impl Desk {
     /// Prepares the whole lines of the block.
     pub fn prepare(&mut self, guess: &mut Guess) {
+        self.hosts_version = guess.locator.hosts_version();
         self.prepared.read(self.block.whole(), |line| guess.locator.tail_at(line).map(Part::tail).or(guess.whole));
     }
 }

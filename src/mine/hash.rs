@@ -37,6 +37,24 @@ impl Keys {
         self.block(state, whole_block(bytes, at) & wanted)
     }
 
+    /// The same for the first `length` bytes.
+    #[inline(always)]
+    pub fn run_from_start(&self, state: u64, bytes: &[u8], length: usize) -> u64 {
+        let mut state = state ^ (length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut left = length;
+        for block in bytes.as_chunks::<16>().0 {
+            let block = u128::from_le_bytes(*block);
+            if left <= 16 {
+                let wanted = WANTED[left & 31];
+                return self.block(state, block & wanted);
+            }
+            state = self.block(state, block);
+            left -= 16;
+        }
+        // There are as many bytes and some more.
+        state
+    }
+
     #[inline(always)]
     fn block(&self, state: u64, block: u128) -> u64 {
         fold(block as u64 ^ self.first ^ state, (block >> 64) as u64 ^ self.second)

@@ -57,15 +57,18 @@ impl Shaper {
     /// The same, for who has vectors already.
     #[inline(always)]
     pub fn shape_by<V: Vectors>(&mut self, bytes: &[u8], from: usize, to: usize, exact: usize, vectors: V) -> Shape {
-        // Where the exact part ends.
-        let mut exact = from + exact;
         let to = to.min(bytes.len()).min(from + MAX_BYTES);
         let mut shape = Shape { hash: 0, is_ascii: true, has_long_word: false, begins_with_number: false };
         let mut length = 0;
         let mut at = from;
+        if exact > 0 {
+            (at, length) = self.exact_start(bytes, from, to.min(from + exact), to, vectors);
+            shape.is_ascii = bytes.get(from..at).unwrap_or_default().is_ascii();
+        }
+        let start = at;
+        let mut foreign = 0;
         while at < to {
-            let is_exact = at < exact;
-            let left = if is_exact { to.min(exact) - at } else { to - at };
+            let left = to - at;
             let padded;
             let window = match bytes.get(at..).and_then(|rest| rest.first_chunk::<64>()) {
                 Some(window) => window,
@@ -74,20 +77,14 @@ impl Shaper {
                     &padded
                 }
             };
-            let classes = vectors.classify(window);
+            let (classes, marked) = vectors.classify(window);
             let within = u64::MAX >> (64 - left.min(64));
             let word = classes.word & within;
             if at == from {
                 shape.begins_with_number = begins_with_number(word, classes.digit & within);
             }
             // A word that the window cuts is left for the next one, which begins with it.
-            let ends_here = left < 64 && (!is_exact || to <= exact);
-            let reach = if ends_here { left as u32 } else { 64 - (!word & within).leading_zeros() };
-            if reach == 0 && is_exact && left < 64 {
-                // The rest of it is a part of a word.
-                exact = at;
-                continue;
-            }
+            let reach = if left < 64 { left as u32 } else { 64 - (!word).leading_zeros() };
             if reach == 0 {
                 shape.has_long_word = true;
                 at += self.long_word(bytes, at, to, &mut length, &mut shape.is_ascii);
@@ -96,7 +93,7 @@ impl Shaper {
             let within = u64::MAX >> (64 - reach);
             let word = word & within;
             let digit = classes.digit & within;
-            shape.is_ascii &= classes.foreign & within == 0;
+            foreign |= classes.foreign & within;
             // Adding a digit to its word carries to the end of the word: all bits from there on change, but for those of
             // further digits.
             let behind = word & (!word.wrapping_add(digit) | digit);
@@ -106,20 +103,58 @@ impl Shaper {
             let mut inner = first & !starts;
             // Letters in front of a digit.
             while inner != 0 {
-                let digit_at = inner.trailing_zeros();
-                gone |= front(word, classes.hexadecimal, digit, digit_at);
+                gone |= front(word, classes.hexadecimal, digit, inner.trailing_zeros());
                 inner &= inner - 1;
             }
             // Of each of these words one digit stays, for where it was.
-            let keep = if is_exact { within } else { within & !gone | first };
-            if let Some(room) = self.packed.get_mut(length..).and_then(|room| room.first_chunk_mut::<PACK_ROOM>()) {
-                length += vectors.pack(window, keep, room);
-            }
+            self.pack(marked, within & !gone | first, &mut length, vectors);
             at += reach as usize;
         }
-        let exact = exact.min(to).saturating_sub(from) as u64;
-        shape.hash = self.keys.run(exact, &self.packed, 0, length);
+        shape.is_ascii &= foreign == 0;
+        shape.hash = self.keys.run_from_start((start - from) as u64, &self.packed, length);
         shape
+    }
+
+    /// Packs all words that end in front of `exact`, and returns where the next one begins and how much was packed.
+    #[inline(always)]
+    fn exact_start<V: Vectors>(
+        &mut self,
+        bytes: &[u8],
+        from: usize,
+        exact: usize,
+        to: usize,
+        vectors: V,
+    ) -> (usize, usize) {
+        let mut length = 0;
+        let mut at = from;
+        while at < exact {
+            let left = (exact - at).min(64);
+            let padded;
+            let window = match bytes.get(at..).and_then(|rest| rest.first_chunk::<64>()) {
+                Some(window) => window,
+                None => {
+                    padded = last_window(bytes, at);
+                    &padded
+                }
+            };
+            let within = u64::MAX >> (64 - left);
+            let (classes, marked) = vectors.classify(window);
+            let others = !classes.word & within;
+            let reach = if at + left == to { left as u32 } else { 64 - others.leading_zeros() };
+            if reach == 0 {
+                break;
+            }
+            self.pack(marked, u64::MAX >> (64 - reach), &mut length, vectors);
+            at += reach as usize;
+        }
+        (at, length)
+    }
+
+    #[inline(always)]
+    fn pack<V: Vectors>(&mut self, marked: V::Marked, keep: u64, length: &mut usize, vectors: V) {
+        if let Some(room) = self.packed.get_mut(*length..).and_then(|room| room.first_chunk_mut::<PACK_ROOM>()) {
+            *length += vectors.pack(marked, keep, room);
+        }
     }
 
     /// A word that fills a window: returns its length.

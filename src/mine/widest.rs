@@ -11,9 +11,11 @@ use super::classify::{self, Classes, PACK_ROOM};
 
 /// What `classify` does, some way.
 pub trait Vectors: Copy {
-    fn classify(self, bytes: &[u8; 64]) -> Classes;
+    /// Bytes as they are packed.
+    type Marked: Copy;
+    fn classify(self, bytes: &[u8; 64]) -> (Classes, Self::Marked);
     fn newlines(self, bytes: &[u8; 64]) -> u64;
-    fn pack(self, bytes: &[u8; 64], keep: u64, packed: &mut [u8; PACK_ROOM]) -> usize;
+    fn pack(self, bytes: Self::Marked, keep: u64, packed: &mut [u8; PACK_ROOM]) -> usize;
 }
 
 /// Work over many bytes. Its `run`, and all that should profit, must be `#[inline(always)]`: it is compiled once for
@@ -39,9 +41,11 @@ pub fn run<W: Work>(work: W) -> W::Output {
 struct Anywhere;
 
 impl Vectors for Anywhere {
+    type Marked = [u8; 64];
+
     #[inline(always)]
-    fn classify(self, bytes: &[u8; 64]) -> Classes {
-        classify::classify(bytes)
+    fn classify(self, bytes: &[u8; 64]) -> (Classes, [u8; 64]) {
+        (classify::classify(bytes), classify::marked(bytes))
     }
 
     #[inline(always)]
@@ -50,8 +54,8 @@ impl Vectors for Anywhere {
     }
 
     #[inline(always)]
-    fn pack(self, bytes: &[u8; 64], keep: u64, packed: &mut [u8; PACK_ROOM]) -> usize {
-        classify::pack(bytes, keep, packed)
+    fn pack(self, bytes: [u8; 64], keep: u64, packed: &mut [u8; PACK_ROOM]) -> usize {
+        classify::pack(&bytes, keep, packed)
     }
 }
 
@@ -85,8 +89,10 @@ mod avx2 {
     struct Avx2(());
 
     impl Vectors for Avx2 {
+        type Marked = [__m256i; 2];
+
         #[inline(always)]
-        fn classify(self, bytes: &[u8; 64]) -> Classes {
+        fn classify(self, bytes: &[u8; 64]) -> (Classes, [__m256i; 2]) {
             // SAFETY: only `run` makes an `Avx2`, and only runs where AVX2 is.
             unsafe { classify(bytes) }
         }
@@ -98,7 +104,7 @@ mod avx2 {
         }
 
         #[inline(always)]
-        fn pack(self, bytes: &[u8; 64], keep: u64, packed: &mut [u8; PACK_ROOM]) -> usize {
+        fn pack(self, bytes: [__m256i; 2], keep: u64, packed: &mut [u8; PACK_ROOM]) -> usize {
             // SAFETY: as above.
             unsafe { pack(bytes, keep, packed) }
         }
@@ -106,24 +112,28 @@ mod avx2 {
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn classify(bytes: &[u8; 64]) -> Classes {
+    fn classify(bytes: &[u8; 64]) -> (Classes, [__m256i; 2]) {
         let mut classes = Classes { digit: 0, word: 0, hexadecimal: 0, foreign: 0 };
-        for (index, half) in bytes.as_chunks::<32>().0.iter().enumerate() {
+        let mut marked = [_mm256_set1_epi8(0); 2];
+        let halves = bytes.as_chunks::<32>().0.iter().zip(&mut marked);
+        for (index, (half, marked)) in halves.enumerate() {
             let lane = load(half);
             // Lower case for letters; what is no letter does not become one.
             let folded = _mm256_or_si256(lane, _mm256_set1_epi8(0x20));
             let from_a = _mm256_sub_epi8(folded, _mm256_set1_epi8(b'a' as i8));
-            let digit = digits(lane);
+            let digit = up_to(_mm256_sub_epi8(lane, _mm256_set1_epi8(b'0' as i8)), 9);
             let letter = up_to(from_a, 25);
             let hex_letter = up_to(from_a, 5);
             let shift = index * 32;
+            // All ones over a digit: `DIGIT`.
+            *marked = _mm256_or_si256(lane, digit);
             classes.digit |= bits(digit) << shift;
             // The high bit of a byte beyond ASCII is set already.
-            classes.word |= bits(_mm256_or_si256(_mm256_or_si256(digit, letter), lane)) << shift;
+            classes.word |= bits(_mm256_or_si256(*marked, letter)) << shift;
             classes.hexadecimal |= bits(_mm256_or_si256(digit, hex_letter)) << shift;
             classes.foreign |= bits(lane) << shift;
         }
-        classes
+        (classes, marked)
     }
 
     #[inline]
@@ -137,7 +147,7 @@ mod avx2 {
     /// Eight bytes at a time move together as `PLACES` says.
     #[inline]
     #[target_feature(enable = "avx2,popcnt")]
-    fn pack(bytes: &[u8; 64], keep: u64, packed: &mut [u8; PACK_ROOM]) -> usize {
+    fn pack(bytes: [__m256i; 2], keep: u64, packed: &mut [u8; PACK_ROOM]) -> usize {
         let mut count = 0;
         let mut put = |eight: i64, kept: u64| {
             // At most 56 were kept before the last eight.
@@ -147,10 +157,7 @@ mod avx2 {
             count += kept.count_ones() as usize;
         };
         let places = |kept: u64| PLACES.get(kept as usize & 255).copied().unwrap_or_default() as i64;
-        for (index, half) in bytes.as_chunks::<32>().0.iter().enumerate() {
-            let lane = load(half);
-            // All ones over a digit: `DIGIT`.
-            let marked = _mm256_or_si256(lane, digits(lane));
+        for (index, marked) in bytes.into_iter().enumerate() {
             for (part, lane) in
                 [_mm256_castsi256_si128(marked), _mm256_extracti128_si256::<1>(marked)].into_iter().enumerate()
             {
@@ -195,13 +202,6 @@ mod avx2 {
         _mm256_set_epi64x(fourth, third, second, first)
     }
 
-    /// All ones where a digit is.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn digits(bytes: __m256i) -> __m256i {
-        up_to(_mm256_sub_epi8(bytes, _mm256_set1_epi8(b'0' as i8)), 9)
-    }
-
     /// All ones where a byte is at most `most`.
     #[inline]
     #[target_feature(enable = "avx2")]
@@ -232,8 +232,9 @@ mod tests {
         #[inline(always)]
         fn run<V: Vectors>(self, vectors: V) -> Self::Output {
             let mut packed = [b'?'; PACK_ROOM];
-            let count = vectors.pack(self.0, self.1, &mut packed);
-            (vectors.classify(self.0), vectors.newlines(self.0), packed[..count].to_vec())
+            let (classes, marked) = vectors.classify(self.0);
+            let count = vectors.pack(marked, self.1, &mut packed);
+            (classes, vectors.newlines(self.0), packed[..count].to_vec())
         }
     }
 

@@ -46,12 +46,28 @@ impl Heads {
     #[inline]
     pub fn front(&mut self, line: &[u8], reference: i64) -> Option<Front> {
         let time = self.start.again(line, reference)?;
-        let host_end = self.hosts.find(line, self.start.length)?;
-        let end = host_end + 1;
+        let end = self.hosts.find(line, self.start.length)? + 1;
+        self.with_tail(line, time, end)
+    }
+
+    /// The same where [`Heads::tail_at`] told the end, and no host came or went since.
+    #[inline]
+    pub fn front_before(&mut self, line: &[u8], reference: i64, end: usize) -> Option<Front> {
+        let time = self.start.again(line, reference)?;
+        self.with_tail(line, time, end)
+    }
+
+    /// Which hosts are known.
+    pub fn version(&self) -> u32 {
+        self.hosts.version()
+    }
+
+    #[inline]
+    fn with_tail(&self, line: &[u8], time: Timestamp, end: usize) -> Option<Front> {
         let level = self.start.level.map_or(u64::MAX, |level| level as u64);
         Some(Front {
             end,
-            host: (self.start.length, host_end),
+            host: (self.start.length, end - 1),
             time,
             level: self.start.level,
             guessed_time: self.start.guessed_time,

@@ -13,6 +13,7 @@ pub(super) struct Hosts {
     names: Vec<Name>,
     /// Which one the last line had.
     last: usize,
+    version: u32,
 }
 
 /// A name and the blank behind it.
@@ -50,6 +51,11 @@ impl Hosts {
         Some(found)
     }
 
+    /// Changes when a name comes or goes.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
     /// Whether a name can be kept. `last message repeated` has no host, whoever had that name before; and `AM` behind a
     /// stamp belongs to it at some hours only.
     pub fn may_hold(name: &[u8]) -> bool {
@@ -77,12 +83,16 @@ impl Hosts {
         kept.first = kept.bytes.first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
         kept.mask = if kept.length < WORD { (1 << (8 * kept.length)) - 1 } else { u64::MAX };
         self.last = place(name);
-        if let Some(place) = self.names.get_mut(self.last) {
+        if let Some(place) = self.names.get_mut(self.last)
+            && place.bytes != kept.bytes
+        {
             *place = kept;
+            self.version = self.version.wrapping_add(1);
         }
     }
 
     pub fn clear(&mut self) {
+        self.version = self.version.wrapping_add(1);
         self.names.clear();
     }
 }
@@ -112,12 +122,15 @@ impl Name {
     }
 }
 
-/// Which place a name has.
+/// Which place a name has: its length, first and last bytes decide.
 fn place(name: &[u8]) -> usize {
-    let hash = name
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize % HOSTS
+    let (first, last) = match (name.first_chunk::<WORD>(), name.last_chunk::<WORD>()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => (name.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0),
+    };
+    let hash = (first.wrapping_add(name.len() as u64)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        ^ last.wrapping_mul(0xd1b5_4a32_d192_ed03);
+    (hash >> 32) as usize % HOSTS
 }
 
 #[cfg(test)]

@@ -63,6 +63,11 @@ impl Locator {
     pub fn tail_at(&mut self, line: &[u8]) -> Option<usize> {
         self.heads.tail_at(line)
     }
+
+    /// As [`Plan::hosts_version`].
+    pub fn hosts_version(&self) -> u32 {
+        self.heads.version()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -172,6 +177,17 @@ impl Plan {
             }
             Phase::Settled { .. } | Phase::Voting { .. } => None,
         }
+    }
+
+    /// The same where a [`Locator`] of this [`Plan::hosts_version`] told that the tail begins at `end`.
+    #[inline]
+    pub fn front_before(&mut self, line: &[u8], reference: Timestamp, end: usize) -> Option<Front> {
+        if self.has_fronts() { self.heads.front_before(line, clock::rounded(reference), end) } else { None }
+    }
+
+    /// Which hosts a locator that is made now knows.
+    pub fn hosts_version(&self) -> u32 {
+        self.heads.version()
     }
 
     /// Whether all lines with a front of the same [`Front::context`] and an ASCII tail of the same shape get the same
