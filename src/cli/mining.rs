@@ -2,7 +2,6 @@
 //! Memory does not grow with the input.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
@@ -26,7 +25,7 @@ pub struct Mining {
     alike: Alike,
     /// Every template a line had, also those that are part of another one by now.
     counted: Vec<(TemplateId, Count)>,
-    places: HashMap<TemplateId, u32, BuildHasherDefault<Spread>>,
+    places: HashMap<TemplateId, u32>,
     totals: Totals,
     merged: bool,
     /// Inputs read so far; the one at hand has this number less one.
@@ -62,7 +61,7 @@ impl Mining {
             desks: Vec::new(),
             alike: Alike::new(seed),
             counted: Vec::new(),
-            places: HashMap::default(),
+            places: HashMap::new(),
             totals: Totals::default(),
             merged: false,
             inputs: 0,
@@ -276,24 +275,6 @@ impl Mining {
 
     pub fn health(&self) -> Health {
         self.miner.health()
-    }
-}
-
-/// A template id is a hash already; the miner bounds how many there are.
-#[derive(Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
 

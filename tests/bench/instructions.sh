@@ -2,7 +2,7 @@
 # Fails when a line of syslog costs more than so many instructions in steady state, from bytes to counted template, or
 # when hostile lines cost more than their length. Instructions do not depend on how busy the machine is. Needs valgrind and
 # a release build: the binary to measure is the first argument, target/release/logwren without one.
-limit=1500 # instructions a line
+limit=1100 # instructions a line
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 binary=${1:-target/release/logwren}
