@@ -8,7 +8,7 @@ use crate::model::LineSpan;
 use crate::source::{MAX_BLOCK_BYTES, MAX_LINE_BYTES, Splitter};
 
 /// Bytes of a read. Small enough to stay near the processor with all that is noted of them.
-const READ_BYTES: usize = 128 << 10;
+const READ_BYTES: usize = 64 << 10;
 
 /// An input under way.
 pub struct Blocks {
