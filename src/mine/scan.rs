@@ -172,14 +172,7 @@ impl Scan {
         self.class.clear();
         self.mask = None;
         let start = self.text.len();
-        let mut last_at = None;
-        let mut colon = false;
-        for (offset, byte) in bytes.iter().skip(at).enumerate().take_while(|(_, byte)| !byte.is_ascii_whitespace()) {
-            colon |= *byte == b':';
-            if *byte == b'@' {
-                last_at = Some(at + offset);
-            }
-        }
+        let mut ahead = Ahead::new(bytes, at);
         let mut previous = b' ';
         while let Some(byte) = bytes.get(at).copied() {
             if byte.is_ascii_whitespace() {
@@ -187,8 +180,21 @@ impl Scan {
             }
             let next = match byte {
                 b'<' => Mask::at(bytes, at).map(|(mask, end)| (self.written(mask), end)),
-                b'/' | b'~' | b'\\' if !is_word(previous) && !matches!(previous, b'<' | b'>' | b'/' | b'.' | b'*') => {
+                b'/' | b'~' | b'\\' | b'.'
+                    if !is_word(previous) && !matches!(previous, b'<' | b'>' | b'/' | b'.' | b'*') =>
+                {
                     value::path(bytes, at).map(|end| (Mask::Path, end))
+                }
+                b'"' | b'\'' if !is_word(previous) && previous != b'>' => {
+                    let end = value::quoted_path(bytes, at + 1, byte);
+                    if end.is_some() {
+                        self.class.push(byte);
+                        self.text.push(char::from(byte));
+                    }
+                    end.map(|end| (Mask::Path, end))
+                }
+                b'[' if !is_word(previous) && previous != b'>' => {
+                    value::bracketed(bytes, at).map(|end| (Mask::Ip, end))
                 }
                 b'-' | b'+' if !is_word(previous) && previous != b'>' => bytes
                     .get(at + 1)
@@ -196,12 +202,9 @@ impl Scan {
                     .and_then(|_| value::value(bytes, at + 1, value::word_length(bytes, at + 1)))
                     .filter(|(mask, _)| matches!(mask, Mask::Num | Mask::Dur | Mask::Size)),
                 b':' if !is_word(previous) && previous != b'>' && bytes.get(at + 1) == Some(&b':') => {
-                    value::ip6(bytes, at).map(|end| (Mask::Ip, end))
+                    value::ip6(bytes, at).or_else(|| value::unspecified(bytes, at)).map(|end| (Mask::Ip, end))
                 }
-                _ if is_word(byte) && !is_word(previous) => {
-                    let mail = last_at.is_some_and(|place| place > at);
-                    word_value(bytes, at, previous, mail, colon)
-                }
+                _ if is_word(byte) && !is_word(previous) => word_value(bytes, at, previous, &ahead),
                 _ => None,
             };
             let end = match next {
@@ -218,6 +221,9 @@ impl Scan {
             };
             // Every branch above moves on; a value may reach over the spaces inside a date. What stands behind a value
             // is read as it would be behind its placeholder.
+            if bytes.get(at..end).unwrap_or_default().iter().any(u8::is_ascii_whitespace) {
+                ahead = Ahead::new(bytes, end);
+            }
             previous = if self.text.ends_with('>') { b'>' } else { bytes.get(end - 1).copied().unwrap_or(b' ') };
             at = end;
         }
@@ -336,15 +342,30 @@ impl Scan {
     }
 }
 
-/// A value that starts with a word byte. `mail` and `colon` say whether such bytes come before the next space.
-fn word_value(bytes: &[u8], at: usize, previous: u8, mail: bool, colon: bool) -> Option<(Mask, usize)> {
-    if mail
+/// What comes before the next space.
+struct Ahead {
+    last_at: Option<usize>,
+    colon: bool,
+}
+
+impl Ahead {
+    fn new(bytes: &[u8], from: usize) -> Ahead {
+        let word = bytes.get(from..).unwrap_or_default();
+        let length = word.iter().position(u8::is_ascii_whitespace).unwrap_or(word.len());
+        let word = word.get(..length).unwrap_or_default();
+        Ahead { last_at: word.iter().rposition(|byte| *byte == b'@').map(|at| from + at), colon: word.contains(&b':') }
+    }
+}
+
+/// A value that starts with a word byte.
+fn word_value(bytes: &[u8], at: usize, previous: u8, ahead: &Ahead) -> Option<(Mask, usize)> {
+    if ahead.last_at.is_some_and(|place| place > at)
         && !matches!(previous, b'.' | b'_' | b'%' | b'+' | b'-')
         && let Some(end) = value::mail(bytes, at)
     {
         return Some((Mask::Mail, end));
     }
-    if colon {
+    if ahead.colon {
         if let Some(end) = value::url(bytes, at) {
             return Some((Mask::Url, end));
         }
@@ -386,7 +407,21 @@ mod tests {
         check("src: /10.250.19.102:54106 dest: /10.250.19.102:50010", "src: /<IP> dest: /<IP>");
         check("Receiving block blk_-1608999687919862906", "Receiving block blk_<NUM>");
         check("attempt_1445144423722_0020_m_000001_0 done", "attempt_<NUM>_<NUM>_m_<NUM>_<NUM> done");
-        check("eth0: link up, 1000Mbps", "eth<NUM>: link up, <ID>");
+        check("eth0: link up, 1000Mbps", "eth<NUM>: link up, <SIZE>");
+        check("peer [::1]:80 or 10.0.0.1:80", "peer <IP> or <IP>");
+        check("on :::80, [::]:22, unknown[::1]:25", "on <IP>, <IP>, unknown[<IP>]:<NUM>");
+        check("fe80::1 [fe80::1] ::1", "<IP> [<IP>] <IP>");
+        check("port 001b.4411.3ab7 up", "port <MAC> up");
+        check("key aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99", "key <HEX>");
+        check("getty@tty1.service: Failed", "getty@tty<NUM>.service: Failed");
+        check("user@1000.service: Failed", "user@<NUM>.service: Failed");
+        check("mail for <root@localhost> by root@localhost", "mail for <<MAIL>> by root@localhost");
+        check("in ./a/b, ../c and ~bob/d... or", "in <PATH>, <PATH> and <PATH>... or");
+        check("open \"/srv/My Files/a b.txt\": no", "open \"<PATH>\": no");
+        check("ran '/bin/ls -l /etc' now", "ran '<PATH> -l <PATH>' now");
+        check("on 17 Jun 20:55:07, Jun 7, 2005 3:55:07 PM or 3:55 pm", "on <TIME>, <TIME> or <TIME>");
+        check("at 2005-06-03 15:42:50,a@b.org http://x", "at <TIME>,<MAIL> <URL>");
+        check("rate 10Mbps, 100MB/s for PT5M30S or 10minutes", "rate <SIZE>, <SIZE>/s for <DUR> or <DUR>");
         check("mail to=<a.b@example.org>, size=4.0K", "mail to=<<MAIL>>, size=<SIZE>");
         check("GET https://a.b/c?d=1 took 12ms", "GET <URL> took <DUR>");
         check("open '/etc/x.conf': 2", "open '<PATH>': <NUM>");

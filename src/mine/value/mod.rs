@@ -5,10 +5,11 @@
 mod address;
 mod calendar;
 mod quantity;
+mod unit;
 mod place;
 
-pub use address::ip6;
-pub use place::{mail, path, url};
+pub use address::{bracketed, ip6, unspecified};
+pub use place::{mail, path, quoted_path, url};
 
 use super::mask::Mask;
 
@@ -17,9 +18,20 @@ pub fn value(text: &[u8], at: usize, word: usize) -> Option<(Mask, usize)> {
     let first = *text.get(at)?;
     if first.is_ascii_alphabetic() {
         // Only what has a hexadecimal digit up front and goes on behind the word, or names of the calendar.
-        let goes_on = matches!(text.get(at + word), Some(b':' | b'-')) && first.is_ascii_hexdigit();
-        let value = if goes_on { address(text, at) } else { None };
-        return value.or_else(|| if word == 3 { Some((Mask::Time, calendar::time(text, at)?)) } else { None });
+        let goes_on = match text.get(at + word) {
+            Some(b':' | b'-') => first.is_ascii_hexdigit(),
+            Some(b'.') => word == 4 && first.is_ascii_hexdigit(),
+            _ => false,
+        };
+        if let Some(found) = if goes_on { address(text, at) } else { None } {
+            return Some(found);
+        }
+        if calendar::MAY_NAME.contains(&word)
+            && let Some(end) = calendar::time(text, at)
+        {
+            return Some((Mask::Time, end));
+        }
+        return if first == b'P' { Some((Mask::Dur, quantity::iso_duration(text, at)?)) } else { None };
     }
     if !first.is_ascii_digit() {
         return None;
@@ -40,8 +52,8 @@ fn address(text: &[u8], at: usize) -> Option<(Mask, usize)> {
     if let Some(end) = address::uuid(text, at) {
         return Some((Mask::Uuid, end));
     }
-    if let Some(end) = address::mac(text, at) {
-        return Some((Mask::Mac, end));
+    if let Some(found) = address::mac(text, at) {
+        return Some(found);
     }
     let end = address::ip4(text, at).or_else(|| ip6(text, at))?;
     Some((Mask::Ip, end))
