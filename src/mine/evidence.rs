@@ -24,14 +24,19 @@ enum Nature {
     Plain,
 }
 
+use super::key::{self, announces_name};
+
 /// How many different texts must have stood where `known` and `seen` stand now. `before` is the token in front of
 /// them, `keyed` says that both carry the same `key=`.
 pub fn needed(known: &str, seen: &str, before: &str, keyed: bool) -> u32 {
+    // In `user=root` the name is often one of few that a program knows; a JSON object holds what somebody entered.
+    let key = key::end(known.as_bytes()).filter(|_| keyed).and_then(|end| known.get(..end));
+    let announcing = key.map_or(before, |key| if key.ends_with(':') { key } else { "" });
     let (known, seen) = difference(known, seen);
     match (nature(known), nature(seen)) {
         (Nature::Value, _) | (_, Nature::Value) => VALUES,
         (Nature::Number, Nature::Number | Nature::Identifier) | (Nature::Identifier, Nature::Number) => VALUES,
-        _ if announces_name(before) => NAMED,
+        _ if announces_name(announcing) => NAMED,
         // `exit status 0` and `exit status unknown` are two things to say.
         (Nature::Number, Nature::State | Nature::Plain) | (Nature::State | Nature::Plain, Nature::Number) => PLAIN,
         _ if keyed => KEYED,
@@ -39,12 +44,6 @@ pub fn needed(known: &str, seen: &str, before: &str, keyed: bool) -> u32 {
         (Nature::Identifier, _) | (_, Nature::Identifier) => IDENTIFIERS,
         (Nature::State | Nature::Plain, Nature::State | Nature::Plain) => PLAIN,
     }
-}
-
-/// Words after which a name follows in the English of logs.
-fn announces_name(word: &str) -> bool {
-    let word = word.trim_end_matches([':', '=']);
-    ["user", "username", "account", "group", "host", "hostname"].iter().any(|name| word.eq_ignore_ascii_case(name))
 }
 
 fn nature(text: &str) -> Nature {
@@ -114,6 +113,10 @@ mod tests {
         check("job", "<NUM>", "backup.daily", VALUES);
         check("user", "<NUM>", "alice", NAMED);
         check("on", "eth<NUM>", "wlan<NUM>", IDENTIFIERS);
+        check("{\"user\":", "\"alice\",", "\"bob\",", NAMED);
+        assert_eq!(needed("user=alice", "user=bob", "x", true), KEYED);
+        assert_eq!(needed("\"host\":\"a\"", "\"host\":\"b\"", "x", true), NAMED);
+        assert_eq!(needed("tty=a", "tty=b", "user", true), KEYED);
         check("by", "dcbf.........<NUM>", "icbi.........<NUM>", PLAIN);
     }
 

@@ -94,14 +94,17 @@ impl Miner {
         }
     }
 
-    /// Takes over the templates of an earlier run. The same messages get the same ids as before.
-    pub fn restore(&mut self, rows: &[TemplateRow]) {
+    /// Takes over the templates of an earlier run. The same messages get the same ids as before. Their texts are read
+    /// anew: where an earlier version told values apart that are one now, templates become part of an older one, and are
+    /// returned.
+    pub fn restore(&mut self, rows: &[TemplateRow]) -> Vec<Merge> {
         let mut rows: Vec<&TemplateRow> = rows.iter().collect();
         rows.sort_by_key(|row| (row.first_seen, row.id));
         for row in rows.iter().filter(|row| row.merged_into.is_none()) {
             self.scan.read_template(&row.text, &self.keys);
             self.tree.restore(row.id, &self.scan, &self.keys);
         }
+        let read_alike: Vec<Merge> = self.merges().collect();
         // A merge may lead to one that comes later in the list; each pass settles at least one of a chain.
         let mut merged: Vec<(TemplateId, TemplateId)> =
             rows.iter().filter_map(|row| Some((row.id, row.merged_into?))).collect();
@@ -118,6 +121,7 @@ impl Miner {
                 break;
             }
         }
+        read_alike
     }
 
     /// The template of a message. The common case, a shape seen before, allocates nothing.

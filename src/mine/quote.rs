@@ -1,23 +1,37 @@
 //! Where a quoted phrase begins and ends, token by token. Must not mask: what is quoted may be what the line has to say.
 
-/// The quote that a token opens and does not close.
-pub fn opened(token: &str) -> Option<u8> {
-    let bytes = token.as_bytes();
-    let at = bytes.iter().position(|byte| matches!(byte, b'"' | b'\''))?;
-    let quote = *bytes.get(at)?;
-    let before = at.checked_sub(1).and_then(|at| bytes.get(at));
-    let opens = before.is_none_or(|byte| matches!(byte, b'=' | b'(' | b'[' | b'{' | b':' | b',' | b'<' | b'>'));
-    let closed = bytes.get(at + 1..).unwrap_or_default().contains(&quote);
-    (opens && !closed).then_some(quote)
+/// What may close the quote that a token opens and does not close.
+pub fn opened(token: &str) -> Option<&'static [char]> {
+    let mut open: Option<&'static [char]> = None;
+    let mut previous = None;
+    for letter in token.chars() {
+        open = match open {
+            Some(closing) if closing.contains(&letter) => None,
+            Some(closing) => Some(closing),
+            None if previous.is_none_or(|letter| "=([{:,<>".contains(letter)) => closing(letter),
+            None => None,
+        };
+        previous = Some(letter);
+    }
+    open
 }
 
-/// Whether the last quote of this kind in a token ends a phrase.
-pub fn closes(token: &str, quote: u8) -> bool {
-    let bytes = token.as_bytes();
-    bytes
-        .iter()
-        .rposition(|byte| *byte == quote)
-        .is_some_and(|at| bytes.get(at + 1..).unwrap_or_default().iter().all(|byte| byte.is_ascii_punctuation()))
+/// Whether the last of these quotes in a token ends a phrase.
+pub fn closes(token: &str, closing: &[char]) -> bool {
+    token.rsplit_once(closing).is_some_and(|(_, rest)| rest.bytes().all(|byte| byte.is_ascii_punctuation()))
+}
+
+fn closing(opening: char) -> Option<&'static [char]> {
+    match opening {
+        '"' => Some(&['"']),
+        '\'' => Some(&['\'']),
+        // GNU programs quote `like this'.
+        '`' => Some(&['`', '\'']),
+        '\u{201c}' => Some(&['\u{201d}']),
+        '\u{2018}' => Some(&['\u{2019}']),
+        '\u{ab}' => Some(&['\u{bb}']),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -40,5 +54,9 @@ mod tests {
         check_tokens("can't open 'my file' or don't", &["can't", "open", "'my file'", "or", "don't"]);
         check_tokens("an open \"end without", &["an", "open", "\"end", "without"]);
         check_tokens("\"a\" \"b c\"", &["\"a\"", "\"b c\""]);
+        check_tokens("{\"a\":\"b c\"} d", &["{\"a\":\"b c\"}", "d"]);
+        check_tokens("run `a b' or `c d` now", &["run", "`a b'", "or", "`c d`", "now"]);
+        check_tokens("open “a b”, ‘c d’.", &["open", "“a b”,", "‘c d’."]);
+        check_tokens("don’t say ‘no", &["don’t", "say", "‘no"]);
     }
 }

@@ -4,8 +4,8 @@
 
 use super::hash::Keys;
 use super::mask::Mask;
-use super::quote;
 use super::value::{self, is_word};
+use super::{key, quote};
 
 /// Bytes of a message that are looked at; what lies beyond is only counted.
 pub const MAX_BYTES: usize = 8 * 1024;
@@ -30,9 +30,11 @@ pub struct Token {
     pub end: u32,
     /// Hash of its text with every value alike: equal classes are equal to the tree. Even and not zero.
     pub class: u64,
-    /// Hash of its text up to the first `=`, odd; [`NO_KEY`] when there is no such thing.
+    /// Hash of its text up to the end of its key ([`key::end`]), odd; [`NO_KEY`] when there is no such thing.
     pub key: u64,
     pub is: Is,
+    /// No space stands before it: a member of a JSON object behind another one.
+    pub glued: bool,
     /// The last value in it.
     mask: Option<Mask>,
     /// Stands for a list of values, however long.
@@ -122,7 +124,7 @@ impl Scan {
             at = self.token(message, bytes, at, keys);
         }
         if self.cut {
-            self.open();
+            self.open(false);
             let start = self.text.len();
             self.text.push_str(Mask::Any.as_str());
             let end = self.text.len() as u32;
@@ -132,6 +134,7 @@ impl Scan {
                 class: even(0),
                 key: NO_KEY,
                 is: Is::Any,
+                glued: false,
                 mask: Some(Mask::Any),
                 list: false,
             });
@@ -160,15 +163,16 @@ impl Scan {
         self.cut
     }
 
-    fn open(&mut self) {
-        if !self.text.is_empty() {
+    fn open(&mut self, glued: bool) {
+        if !self.text.is_empty() && !glued {
             self.text.push(' ');
         }
     }
 
     /// Scans the token that starts at `at` and returns where it ends.
     fn token(&mut self, message: &str, bytes: &[u8], mut at: usize, keys: &Keys) -> usize {
-        self.open();
+        let glued = at > 0 && bytes.get(at - 1) == Some(&b',') && key::is_member(bytes, at);
+        self.open(glued);
         self.class.clear();
         self.mask = None;
         let start = self.text.len();
@@ -226,8 +230,11 @@ impl Scan {
             }
             previous = if self.text.ends_with('>') { b'>' } else { bytes.get(end - 1).copied().unwrap_or(b' ') };
             at = end;
+            if byte == b',' && key::is_member(bytes, at) {
+                break;
+            }
         }
-        self.push_token(start, keys);
+        self.push_token(start, glued, keys);
         at
     }
 
@@ -240,7 +247,8 @@ impl Scan {
         let digit = word.iter().position(u8::is_ascii_digit);
         let hexadecimal = word.iter().all(u8::is_ascii_hexdigit);
         match digit {
-            None if hexadecimal && length >= 8 => self.push_mask(Mask::Hex),
+            // `a2=fff`: who numbers keys has numbers behind them.
+            None if hexadecimal && (length >= 8 || self.class.ends_with(&[VALUE, b'='])) => self.push_mask(Mask::Hex),
             None => {
                 self.class.extend_from_slice(word);
                 self.text.push_str(text);
@@ -280,25 +288,25 @@ impl Scan {
         }
     }
 
-    fn push_token(&mut self, start: usize, keys: &Keys) {
+    fn push_token(&mut self, start: usize, glued: bool, keys: &Keys) {
         let class = self.class.as_slice();
-        let key_length = class.iter().position(|byte| *byte == b'=').map(|at| at + 1);
+        let key_length = key::end(class);
         let key = match key_length {
-            Some(length) if length > 1 => keys.hash(class.get(..length).unwrap_or_default()) | 1,
-            _ => NO_KEY,
+            Some(length) => keys.hash(class.get(..length).unwrap_or_default()) | 1,
+            None => NO_KEY,
         };
         let is = match class {
             [VALUE] => Is::Value,
             [ANY] | [b'"', ANY, b'"'] | [b'\'', ANY, b'\''] => Is::Any,
-            [head @ .., ANY] if key != NO_KEY && Some(head.len()) == key_length => Is::Keyed,
+            [head @ .., ANY] | [head @ .., ANY, b','] if key != NO_KEY && Some(head.len()) == key_length => Is::Keyed,
             _ => Is::Word,
         };
         let length = class.len();
         // Room behind the class lets it be hashed in one block.
         self.class.extend_from_slice(&[0; 16]);
         let class = even(keys.hash_start(&self.class, length));
-        let token =
-            Token { start: start as u32, end: self.text.len() as u32, class, key, is, mask: self.mask, list: false };
+        let end = self.text.len() as u32;
+        let token = Token { start: start as u32, end, class, key, is, glued, mask: self.mask, list: false };
         // Two values may be two things; three of a kind are a list.
         let list = match self.tokens.as_slice() {
             [.., last] if last.list && last.resembles(&token) => self.tokens.len(),
@@ -435,6 +443,8 @@ mod tests {
         check("id 123e4567-e89b-12d3-a456-426614174000.", "id <UUID>.");
         check("  spaces \t are   one ", "spaces are one");
         check("größe 5µs naïve1", "größe <DUR> naïve<NUM>");
+        check("arch=c000003e a0=7ffc a1=0 a2=fff a3=b items=1", "arch=<HEX> <ID>=<HEX> items=<NUM>");
+        check("got {\"a\":1,\"b\":\"x\",\"c\":[1,2]} ok", "got {\"a\":<NUM>,\"b\":\"x\",\"c\":[<NUM>]} ok");
         check("", "");
     }
 

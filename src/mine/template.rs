@@ -2,6 +2,7 @@
 
 use super::evidence;
 use super::hash::Keys;
+use super::key;
 use super::mask::Mask;
 use super::scan::{Is, NO_KEY, Scan, Token};
 use super::shelf::{OPEN, bit};
@@ -27,6 +28,8 @@ struct Place {
     key: u64,
     /// What stands here in the text.
     text: Box<str>,
+    /// No space stands before it.
+    glued: bool,
 }
 
 /// Places and text. Empty once merged into another.
@@ -44,7 +47,7 @@ impl Template {
                 Is::Keyed => Slot::Keyed(token.key),
                 Is::Any => Slot::Open,
             };
-            Place { slot, key: token.key, text: scan.token_text(token).into() }
+            Place { slot, key: token.key, text: scan.token_text(token).into(), glued: token.glued }
         });
         Template { places: places.collect(), text: scan.text().into() }
     }
@@ -138,7 +141,7 @@ impl Template {
 
     /// The template that takes every message of its length.
     pub fn open_all(length: usize) -> Template {
-        let place = Place { slot: Slot::Open, key: NO_KEY, text: Mask::Any.as_str().into() };
+        let place = Place { slot: Slot::Open, key: NO_KEY, text: Mask::Any.as_str().into(), glued: false };
         let mut template = Template { places: vec![place; length], text: Box::default() };
         template.write();
         template
@@ -150,7 +153,7 @@ impl Template {
         let mut template = Template::new(scan);
         for (at, place) in template.places.iter_mut().enumerate() {
             if at >= words || place.text.len() > MAX_HEAD_WORD {
-                *place = Place { slot: Slot::Open, key: NO_KEY, text: Mask::Any.as_str().into() };
+                *place = Place { slot: Slot::Open, key: NO_KEY, text: Mask::Any.as_str().into(), glued: false };
             }
         }
         template.write();
@@ -165,7 +168,8 @@ impl Template {
     fn write(&mut self) {
         let mut text = String::with_capacity(self.text.len() + 16);
         for place in &self.places {
-            if !text.is_empty() {
+            // Only behind a comma it is read back as a token of its own.
+            if !text.is_empty() && !(place.glued && text.ends_with(',')) {
                 text.push(' ');
             }
             text.push_str(&place.text);
@@ -180,9 +184,10 @@ impl Place {
         if let Slot::Same(_) = self.slot
             && self.key != NO_KEY
             && self.key == key
-            && let Some((name, _)) = self.text.split_once('=')
+            && let Some(name) = key::end(self.text.as_bytes()).and_then(|end| self.text.get(..end))
         {
-            self.text = format!("{name}={any}").into();
+            let comma = if self.text.ends_with(',') { "," } else { "" };
+            self.text = format!("{name}{any}{comma}").into();
             self.slot = Slot::Keyed(key);
             return;
         }

@@ -135,7 +135,8 @@ impl Tree {
         self.nodes.iter().filter(|node| node.into.is_none()).map(|node| (node.id, &node.template))
     }
 
-    /// Puts back a template of an earlier run.
+    /// Puts back a template of an earlier run. One that takes what another one takes already, because an earlier version
+    /// told their values apart, becomes part of it.
     pub fn restore(&mut self, id: TemplateId, scan: &Scan, keys: &Keys) {
         if self.by_id.contains_key(&id) {
             return;
@@ -145,10 +146,16 @@ impl Tree {
         let is_coarse = id == TemplateId::of(template.text())
             && template.words().last() == Some(OPEN)
             && template.words().skip(Detail::TwoWords.words()).all(|word| word == OPEN);
-        match is_coarse {
-            true => self.add_coarse(id, template, keys, NOBODY),
-            false => self.add(id, template, keys, NOBODY),
-        };
+        let twin = self.by_signature.get(&template.signature(keys)).copied();
+        match (is_coarse, twin) {
+            (true, _) => {
+                self.add_coarse(id, template, keys, NOBODY);
+            }
+            (false, Some(twin)) => self.restore_merge(id, self.id(twin)),
+            (false, None) => {
+                self.add(id, template, keys, NOBODY);
+            }
+        }
     }
 
     /// Whether a source holds more templates than are left for all others: of any length or, as long as it makes such,
