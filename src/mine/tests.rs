@@ -440,8 +440,40 @@ fn the_nearest_other_template_is_found() {
 #[test]
 fn delimiters_cost_linear_time() {
     for unit in [
-        " ", "\"", " \"", "'a ", ":", "::", "/", " /", "<", "a@", "-", "1-", "a:", "1.", "=", " a=", "http://", "0x",
+        " ",
+        "\"",
+        " \"",
+        "'a ",
+        ":",
+        "::",
+        "/",
+        " /",
+        "<",
+        "a@",
+        "-",
+        "1-",
+        "a:",
+        "1.",
+        "=",
+        " a=",
+        "http://",
+        "0x",
         "é",
+        ",\"a\":",
+        "{\"a\":\"",
+        " \"/a b",
+        "'/a ",
+        "~",
+        "./",
+        "[::1",
+        "[::]:",
+        "aa:",
+        "aaaa.",
+        "1 Jan ",
+        "Jan 1, ",
+        "P1",
+        "“",
+        "<a@b",
     ] {
         let mut miner = miner();
         let line = unit.repeat(64 * 1024 / unit.len());
@@ -462,6 +494,30 @@ proptest! {
             prop_assert!(miner.text(first.template).is_some());
             miner.nearest(text);
         }
+    }
+
+    #[test]
+    fn a_masked_text_with_larger_parts_is_masked(
+        text in "(17|2005|5|Jun|June|Fri|AM|UTC|\\+0200|20:55:07|3:55|/a|\\./b|\\.\\./|C:/|~u/|c d\\.e|\\[::1\\]:80|\\[::\\]|:::8|aa:|0a1b\\.|PT5M|5\\.5S|MB|a@b\\.c|u@1\\.service|\\{\"a\":|,\"b\":|=f|http://x|<NUM>|<PATH>|[ ,:;=\"'<>/.-]){0,24}"
+    ) {
+        let once = Miner::mask(&text);
+        prop_assert_eq!(Miner::mask(&once), once);
+    }
+
+    /// Shapes know nothing of digits: what two messages that differ in digits are read as must not either.
+    #[test]
+    fn digits_decide_nothing(
+        text in "(#{1,5}|#|Jun|Fri|AM|UTC|:|/a|\\./b|\\[::#\\]:#|aa:|a#|##-##|##\\.##|PT#M|MB|a@b#\\.c|u@#\\.service|\\{\"a\":|,\"b#\":|=f|[ ,=\"'<>/.-]){0,16}",
+        left in "[0-9]", right in "[0-9]",
+    ) {
+        let mut miner = miner();
+        let first = miner.mine(&text.replace('#', &left));
+        let second = miner.mine(&text.replace('#', &right));
+        prop_assert_eq!((second.template, second.new_shape), (first.template, false));
+        // Without the shape.
+        let mut other = self::miner();
+        other.mine(&text.replace('#', &left));
+        prop_assert_eq!(other.mine(&format!("{} ", text.replace('#', &right))).template, first.template);
     }
 
     #[test]
