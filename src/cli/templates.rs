@@ -114,17 +114,23 @@ fn say_losses(mining: &Mining, inputs: &[String]) {
         eprintln!("note: {merged} templates became part of others; --json names them (merged_from)");
     }
     for (input, growth) in mining.exploded() {
+        let name = match inputs.get(input).map(String::as_str) {
+            Some("-") => "standard input",
+            Some(name) => name,
+            None => "an input",
+        };
         eprintln!(
-            "warning: {} goes on making templates, {} so far: its new lines are told apart by {}",
-            inputs.get(input).map_or("an input", String::as_str),
+            "warning: {name} has no end of different lines: {} templates so far, and new lines are told apart by {} only",
             growth.born(),
             growth.detail()
         );
+        eprintln!("  hint: is it a text log, one line a message? Other inputs are not touched");
     }
     if health.crowded {
         eprintln!(
-            "warning: no room for more templates: {} kinds of lines went to a similar one or to one that takes everything",
-            health.coarsened
+            "warning: there are {} templates and no room for more: {} kinds of lines went to a similar one or to one that \
+             takes everything",
+            health.templates, health.coarsened
         );
     }
 }

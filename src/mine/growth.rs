@@ -59,9 +59,9 @@ impl std::fmt::Display for Detail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Detail::Full => "every word",
-            Detail::TwoWords => "their first two words and their length",
-            Detail::OneWord => "their first word and their length",
-            Detail::Length => "their length",
+            Detail::TwoWords => "their first two words and the number of words",
+            Detail::OneWord => "their first word and the number of words",
+            Detail::Length => "the number of their words",
         })
     }
 }
