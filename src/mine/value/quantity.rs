@@ -99,7 +99,7 @@ mod tests {
         check("7µs", Some((Mask::Dur, "7µs")));
         check("4.0K", Some((Mask::Size, "4.0K")));
         check("16GiB", Some((Mask::Size, "16GiB")));
-        check("10Mbps", Some((Mask::Size, "10Mbps")));
+        check("10Mbit", Some((Mask::Size, "10Mbit")));
         check("100MB/s", Some((Mask::Size, "100MB")));
         check("10minutes", Some((Mask::Dur, "10minutes")));
         check("12milliseconds", Some((Mask::Dur, "12milliseconds")));

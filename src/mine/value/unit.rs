@@ -5,7 +5,7 @@ use crate::mine::mask::Mask;
 /// Longest spelling, in bytes.
 pub(super) const MAX_UNIT: usize = 12;
 
-/// What a number with this unit is. A rate of data counts as a size.
+/// What a number with this unit is.
 pub(super) fn unit(unit: &[u8]) -> Option<Mask> {
     if is_duration(unit) {
         return Some(Mask::Dur);
@@ -63,7 +63,7 @@ pub(super) fn is_duration(unit: &[u8]) -> bool {
     )
 }
 
-/// A prefix and what is counted: `K`, `kB`, `MiB`, `Gbit`, `Mbps`, `bytes`.
+/// A prefix and what is counted: `K`, `kB`, `MiB`, `Gbit`, `bytes`.
 fn is_size(unit: &[u8]) -> bool {
     match unit {
         [b'k' | b'K' | b'M' | b'G' | b'T'] => true,
@@ -76,10 +76,7 @@ fn is_size(unit: &[u8]) -> bool {
 }
 
 fn is_counted(unit: &[u8]) -> bool {
-    matches!(
-        unit,
-        b"B" | b"b" | b"bit" | b"bits" | b"byte" | b"bytes" | b"Bit" | b"Bits" | b"Byte" | b"Bytes" | b"bps" | b"Bps"
-    )
+    matches!(unit, b"B" | b"b" | b"bit" | b"bits" | b"byte" | b"bytes" | b"Bit" | b"Bits" | b"Byte" | b"Bytes")
 }
 
 #[cfg(test)]
@@ -96,7 +93,7 @@ mod tests {
     #[test]
     fn units() {
         check("ms s µs μs m h mo millis minutes week years nsec", Some(Mask::Dur));
-        check("B K k kB KB Ki KiB MBytes Mb Gbit kbps Mbps MBps GiB EiB mb gb bytes bit bps", Some(Mask::Size));
-        check("b x V C Hz dBm th rd KK iB i KiK", None);
+        check("B K k kB KB Ki KiB MBytes Mb Gbit GiB EiB mb gb bytes bit", Some(Mask::Size));
+        check("b x V C Hz Mbps dBm th rd KK iB i KiK", None);
     }
 }
