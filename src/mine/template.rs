@@ -91,6 +91,17 @@ impl Template {
             && self.words().zip(tokens).all(|(word, token)| word == OPEN || word == token.class || word == token.key)
     }
 
+    /// Whether nothing but open places differs from how a message reads.
+    pub fn reads_as(&self, scan: &Scan) -> bool {
+        let same = |(place, token): (&Place, &Token)| match place.slot {
+            Slot::Same(_) => *place.text == *scan.token_text(token),
+            Slot::Keyed(key) => key == token.key,
+            Slot::Open => true,
+        };
+        *self.text == *scan.text()
+            || self.places.len() == scan.tokens().len() && self.places.iter().zip(scan.tokens()).all(same)
+    }
+
     /// How many different texts the places that differ from the message must have shown before they may open.
     pub fn needed(&self, scan: &Scan, differ: u128) -> u32 {
         let mut needed = 1;

@@ -17,6 +17,8 @@ const MAX_PLACES: usize = 16 * 1024;
 const MIN_CROWD: usize = 64;
 /// Sets of differing places that are weighed for one message.
 const MAX_SETS: usize = 32;
+/// Ids that are tried for a text whose own is another one's.
+const MAX_SAME_IDS: u32 = 4;
 /// Bytes of text for each template that there may be, on average; more is crowded.
 const BYTES_A_TEMPLATE: usize = 512;
 /// The source of what an earlier run found, and of messages without one.
@@ -219,14 +221,23 @@ impl Tree {
         if self.is_crowded(length) {
             return self.coarsen(&near, scan, keys);
         }
-        let id = TemplateId::of(scan.text());
-        match self.find_id(id) {
-            // Reads the same and differs in how it was read: too fine a difference for anybody.
-            Some(node) => Found { node, what: What::Known, gone: Vec::new() },
-            None => {
-                Found { node: self.add(id, Template::new(scan), keys, from.source), what: What::New, gone: Vec::new() }
+        // Ids are the same on every host, so nobody can be kept from looking for two texts with one. The later text gets
+        // another id, or its lines would pass for those of the first.
+        let mut id = TemplateId::of(scan.text());
+        for again in 1..=MAX_SAME_IDS {
+            match self.find_id(id) {
+                None => {
+                    let node = self.add(id, Template::new(scan), keys, from.source);
+                    return Found { node, what: What::New, gone: Vec::new() };
+                }
+                Some(node) if self.template(node).is_none_or(|template| template.reads_as(scan)) => {
+                    // Reads the same and differs in how it was read: too fine a difference for anybody.
+                    return Found { node, what: What::Known, gone: Vec::new() };
+                }
+                Some(_) => id = TemplateId::of(&format!("{}\n{again}", scan.text())),
             }
         }
+        self.coarsen(&near, scan, keys)
     }
 
     /// The template of the head and the length of a message, which opens nothing that others use.
