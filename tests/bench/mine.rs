@@ -3,6 +3,8 @@
 //! ```sh
 //! cargo bench --bench mine -- accuracy DIRECTORY     # DIRECTORY/*/*_structured.csv with Content and EventId
 //! cargo bench --bench mine -- accuracy --raw DIRECTORY   # whole lines of *.log beside it, headers parsed away
+//! cargo bench --bench mine -- accuracy --dressed DIRECTORY [STYLE...]   # the Content behind headers of many styles
+//! cargo bench --bench mine -- misread --dressed DIRECTORY STYLE     # lines of a style whose message is not the Content
 //! cargo bench --bench mine -- misread FILE           # lines of a *_structured.csv whose message is not the Content
 //! cargo bench --bench mine -- speed FILE             # every line as one message
 //! cargo bench --bench mine -- templates FILE
@@ -11,6 +13,13 @@
 //! GA is the share of lines whose group is exactly a true group; FGA is the F1 of exactly found groups. The messages are
 //! the Content column, or with `--raw` what the parser leaves of the line. Run without arguments (as by `cargo test --benches`) it does
 //! nothing.
+
+#[path = "mine/dressed.rs"]
+mod dressed;
+#[path = "mine/facts.rs"]
+mod facts;
+#[path = "mine/styles.rs"]
+mod styles;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -25,11 +34,16 @@ fn main() -> anyhow::Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["accuracy", directory] => accuracy(Path::new(directory), false),
         ["accuracy", "--raw", directory] => accuracy(Path::new(directory), true),
+        ["accuracy", "--dressed", directory, styles @ ..] => dressed::accuracy(Path::new(directory), styles),
+        ["misread", "--dressed", directory, style] => dressed::misread(Path::new(directory), style, 12),
         ["misread", file] => misread(Path::new(file)),
         ["speed", file] => speed(&read(Path::new(file))?),
         ["templates", file] => templates(&read(Path::new(file))?),
         [] => Ok(()),
-        _ => bail!("usage: accuracy [--raw] DIRECTORY | misread FILE | speed FILE | templates FILE"),
+        _ => bail!(
+            "usage: accuracy [--raw] DIRECTORY | accuracy --dressed DIRECTORY [STYLE...] | misread FILE | \
+             misread --dressed DIRECTORY STYLE | speed FILE | templates FILE"
+        ),
     }
 }
 
@@ -44,12 +58,7 @@ fn new_miner() -> Miner {
 
 /// GA and FGA of every set below a directory, and how many lines keep their id over a restart.
 fn accuracy(directory: &Path, raw: bool) -> anyhow::Result<()> {
-    let mut files: Vec<PathBuf> = walkdir::WalkDir::new(directory)
-        .into_iter()
-        .filter_map(|entry| Some(entry.ok()?.into_path()))
-        .filter(|path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.ends_with("_structured.csv")))
-        .collect();
-    files.sort();
+    let files = sets(directory)?;
     println!("{:<40} {:>6} {:>6} {:>7} {:>6} {:>8}", "set", "GA", "FGA", "groups", "truth", "restart");
     let (mut all_ga, mut all_fga) = (0.0, 0.0);
     for file in &files {
@@ -74,6 +83,18 @@ fn accuracy(directory: &Path, raw: bool) -> anyhow::Result<()> {
     let count = files.len().max(1) as f64;
     println!("{:<40} {:>6.4} {:>6.4}", "mean", all_ga / count, all_fga / count);
     Ok(())
+}
+
+/// The labeled sets below a directory.
+fn sets(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = walkdir::WalkDir::new(directory)
+        .into_iter()
+        .filter_map(|entry| Some(entry.ok()?.into_path()))
+        .filter(|path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.ends_with("_structured.csv")))
+        .collect();
+    files.sort();
+    anyhow::ensure!(!files.is_empty(), "{}: no *_structured.csv below", directory.display());
+    Ok(files)
 }
 
 /// The Content and EventId columns.
@@ -114,11 +135,16 @@ fn parsed(file: &Path) -> anyhow::Result<Vec<String>> {
             None => line,
         })
         .collect();
+    Ok(parse(&lines))
+}
+
+/// What the parser takes for the messages of a source of its own.
+fn parse(lines: &[&[u8]]) -> Vec<String> {
     let context = logwren::parse::Context { zone: jiff::tz::TimeZone::UTC, host: "localhost".into() };
     let mut plan = logwren::parse::Plan::new(logwren::model::Medium::File, None);
     let reference = Timestamp::from_seconds(1_780_000_000);
     plan.prime(lines.iter().copied(), reference, &context);
-    Ok(lines.iter().map(|line| plan.parse(line, reference, &context).message.into_owned()).collect())
+    lines.iter().map(|line| plan.parse(line, reference, &context).message.into_owned()).collect()
 }
 
 /// Where the parser's idea of a message is not the labelers'.
