@@ -8,6 +8,7 @@
 //! cargo bench --bench mine -- misread FILE           # lines of a *_structured.csv whose message is not the Content
 //! cargo bench --bench mine -- speed FILE             # every line as one message
 //! cargo bench --bench mine -- templates FILE
+//! cargo bench --bench mine -- novelty DIRECTORY      # syslog.log with its labels: are injected lines seen to be new?
 //! ```
 //!
 //! GA is the share of lines whose group is exactly a true group; FGA is the F1 of exactly found groups. The messages are
@@ -18,6 +19,8 @@
 mod dressed;
 #[path = "mine/facts.rs"]
 mod facts;
+#[path = "mine/novelty.rs"]
+mod novelty;
 #[path = "mine/styles.rs"]
 mod styles;
 
@@ -39,10 +42,11 @@ fn main() -> anyhow::Result<()> {
         ["misread", file] => misread(Path::new(file)),
         ["speed", file] => speed(&read(Path::new(file))?),
         ["templates", file] => templates(&read(Path::new(file))?),
+        ["novelty", directory] => novelty::novelty(Path::new(directory)),
         [] => Ok(()),
         _ => bail!(
             "usage: accuracy [--raw] DIRECTORY | accuracy --dressed DIRECTORY [STYLE...] | misread FILE | \
-             misread --dressed DIRECTORY STYLE | speed FILE | templates FILE"
+             misread --dressed DIRECTORY STYLE | speed FILE | templates FILE | novelty DIRECTORY"
         ),
     }
 }
