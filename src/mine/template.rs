@@ -180,7 +180,8 @@ impl Template {
         let mut text = String::with_capacity(self.text.len() + 16);
         for place in &self.places {
             // Only behind a comma it is read back as a token of its own.
-            if !text.is_empty() && !(place.glued && text.ends_with(',')) {
+            let glued = place.glued && text.ends_with(',');
+            if !text.is_empty() && !glued {
                 text.push(' ');
             }
             text.push_str(&place.text);

@@ -56,7 +56,8 @@ fn dotted_mac(text: &[u8], at: usize) -> Option<usize> {
     let groups =
         is_group(at) && is(text, at + 4, b'.') && is_group(at + 5) && is(text, at + 9, b'.') && is_group(at + 10);
     let letters = text.get(at..end)?.iter().any(u8::is_ascii_alphabetic);
-    (groups && letters && ends(text, end) && !(is(text, end, b'.') && !ends(text, end + 1))).then_some(end)
+    let goes_on = is(text, end, b'.') && !ends(text, end + 1);
+    (groups && letters && ends(text, end) && !goes_on).then_some(end)
 }
 
 /// Dotted quad, with its port or prefix length if they follow at once.
