@@ -11,12 +11,15 @@ use super::component::{self, Group};
 use super::cursor::Cursor;
 use super::date::Date;
 use super::format::Format;
-use super::layout::{Layout, Step};
+use super::layout::{Layout, Step, UNTIL_MAX};
 use super::lead;
 use super::line::{self, Setting};
 use super::stamp::Stamp;
 use super::syslog::{self, decimal};
 use super::{level, text};
+
+/// Fewest learned columns of which one may be odd in a line.
+const ODD_STEPS_MIN: usize = 3;
 
 /// Columns looked at behind the stamp.
 const COLUMNS_MAX: usize = 10;
@@ -42,15 +45,17 @@ pub(super) struct State<'a> {
 pub(super) fn parse<'a>(bytes: &'a [u8], setting: &mut Setting) -> Option<Header<'a>> {
     let start = Cursor::new(bytes);
     let learned = setting.layout.and_then(|layout| by_layout(start, layout));
+    let is_complete = learned.is_some() && setting.layout.is_some_and(|layout| layout.is_complete);
     let (mut cursor, mut state, syslog_stamp) = match learned {
         Some(found) => found,
         None => lead::lead(start)?,
     };
     let mut header = line::new(Format::Application);
-    if !(syslog_stamp && !state.keeps_line && syslog::tagged_body(cursor, &mut header, setting)) {
+    let is_body = syslog_stamp && !state.keeps_line && !is_letter_tag(cursor) && state.program.is_none();
+    if !(is_body && syslog::tagged_body(cursor, &mut header, setting)) {
         if state.keeps_line {
             cursor = start;
-        } else {
+        } else if !is_complete {
             columns(&mut cursor, &mut state);
         }
         if !state.is_proven && !setting.trusted && !stands_alone(&state) {
@@ -78,28 +83,68 @@ pub(super) fn parse<'a>(bytes: &'a [u8], setting: &mut Setting) -> Option<Header
 fn by_layout<'a>(mut cursor: Cursor<'a>, layout: &Layout) -> Option<(Cursor<'a>, State<'a>, bool)> {
     let mut state = State { is_proven: true, ..State::default() };
     let mut syslog_stamp = false;
+    let mut odd = 0;
     for (index, step) in layout.steps.iter().enumerate() {
-        if *step == Step::Any && layout.component != Some(index) {
-            column::skip(&mut cursor)?;
-            continue;
-        }
+        let names = layout.component == Some(index);
+        let class = match step {
+            Step::Any if !names && layout.pid != Some(index) => {
+                column::skip(&mut cursor)?;
+                continue;
+            }
+            Step::Any => None,
+            Step::Must(class) => Some(*class),
+            Step::Until => {
+                let name = until_separator(&mut cursor)?;
+                if names {
+                    component::named(name, &mut state);
+                }
+                continue;
+            }
+        };
         let column = column::next(&mut cursor)?;
-        match step {
-            Step::Must(class) if *class != column.class => return None,
-            Step::Must(_) | Step::Any => {}
+        match class {
+            Some(class) if !class.admits(column.class) => {
+                // One odd value among sure columns is no other layout.
+                odd += 1;
+                if odd > 1 || layout.steps.len() < ODD_STEPS_MIN || !may_be_odd(class, column.class) {
+                    return None;
+                }
+            }
+            Some(_) | None => {}
         }
         if let Some(stamp) = column.stamp {
             syslog_stamp = lead::is_syslog_stamp(&stamp);
             state.stamp = Some(lead::better(state.stamp, stamp));
         }
-        if *step == Step::Must(Class::Level) {
-            state.level = state.level.or(column.level);
+        match class {
+            Some(Class::Level) => state.level = state.level.or(column.level),
+            Some(Class::Letter) => {
+                let letter = column.text.first().copied();
+                state.level = state.level.or_else(|| letter.and_then(level::letter));
+            }
+            Some(Class::Group) => {
+                state.level = state.level.or_else(|| component::level_inside(column.text));
+                component::group_says(column.text, &mut state);
+            }
+            Some(Class::Call) => component::named(column.text, &mut state),
+            Some(
+                Class::Stamp
+                | Class::Number
+                | Class::Id
+                | Class::Component
+                | Class::Pair
+                | Class::Separator
+                | Class::Dotted
+                | Class::Word
+                | Class::Address
+                | Class::Told
+                | Class::Mixed
+                | Class::Other,
+            )
+            | None => {}
         }
-        if *step == Step::Must(Class::Group) {
-            component::group_says(column.text, &mut state);
-        }
-        if layout.component == Some(index) {
-            state.program = Some(column.text);
+        if names {
+            component::named(column.text, &mut state);
         }
         if layout.pid == Some(index) {
             state.pid = decimal(column.text);
@@ -108,10 +153,32 @@ fn by_layout<'a>(mut cursor: Cursor<'a>, layout: &Layout) -> Option<(Cursor<'a>,
     Some((cursor, state, syslog_stamp))
 }
 
+/// Whether a column may for once be of another class without moving those behind it.
+fn may_be_odd(class: Class, found: Class) -> bool {
+    matches!(class, Class::Level | Class::Number | Class::Id | Class::Letter)
+        && matches!(found, Class::Word | Class::Number | Class::Id | Class::Mixed | Class::Letter | Class::Level)
+        || class == Class::Group && found == Class::Told
+}
+
+/// Steps over the next separator; what stood before it, its first column at least.
+fn until_separator<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
+    let mut name = None;
+    for _ in 0..UNTIL_MAX {
+        let column = column::next(cursor)?;
+        if column.class == Class::Separator {
+            return name;
+        }
+        name = name.or(Some(column.text));
+    }
+    None
+}
+
 /// Reads the columns behind the stamp. `cursor` only moves when a column was clear; columns in between go with it.
 fn columns<'a>(cursor: &mut Cursor<'a>, state: &mut State<'a>) {
-    if cursor.peek(0) == b'|' {
-        return piped(cursor, state);
+    match cursor.peek(0) {
+        bar @ (b'|' | b';') => return parted(cursor, state, bar),
+        b',' if !matches!(cursor.peek(1), b' ' | b'\t' | 0) => return parted(cursor, state, b','),
+        _ => {}
     }
     let mut ahead = *cursor;
     let mut numbers = 0;
@@ -141,9 +208,10 @@ fn columns<'a>(cursor: &mut Cursor<'a>, state: &mut State<'a>) {
             *cursor = ahead;
             continue;
         }
-        if state.program.is_some() {
+        if state.program.is_some() || state.thread.is_some_and(component::is_logger) {
             // Behind the component only a level may follow, or the ids of a request.
             match ahead.group(GROUP_MAX) {
+                Some(b"-") if token == b"[-]" => *cursor = ahead,
                 Some(inside) if token.first() == Some(&b'[') && inside.len() >= 16 && component::are_ids(inside) => {
                     *cursor = ahead
                 }
@@ -185,6 +253,13 @@ fn columns<'a>(cursor: &mut Cursor<'a>, state: &mut State<'a>) {
     }
 }
 
+/// `W/Tag`: a level glued to a name, so no host.
+fn is_letter_tag(cursor: Cursor) -> bool {
+    let mut cursor = cursor;
+    cursor.spaces();
+    cursor.peek(1) == b'/' && level::letter(cursor.peek(0)).is_some()
+}
+
 /// Whether nothing but blanks lies between the two.
 fn ahead_is_at(cursor: Cursor, ahead: Cursor) -> bool {
     let mut cursor = cursor;
@@ -192,17 +267,19 @@ fn ahead_is_at(cursor: Cursor, ahead: Cursor) -> bool {
     cursor.rest().len() == ahead.rest().len()
 }
 
-/// Columns with bars between them: `stamp|component|pid|message`.
-fn piped<'a>(cursor: &mut Cursor<'a>, state: &mut State<'a>) {
-    while cursor.eat(b'|') {
+/// Columns with bars, semicolons or commas between them: `stamp|component|pid|message`.
+fn parted<'a>(cursor: &mut Cursor<'a>, state: &mut State<'a>, bar: u8) {
+    let mut names = 0;
+    while cursor.eat(bar) {
         let mut ahead = *cursor;
-        let Some(field) = ahead.until(b'|', GROUP_MAX) else { return };
+        let Some(field) = ahead.until(bar, GROUP_MAX) else { return };
         let trimmed = field.trim_ascii();
         if let Some(found) = level::word(trimmed) {
             state.level = state.level.or(Some(found));
         } else if let Some(pid) = decimal(trimmed) {
             state.pid = state.pid.or(Some(pid));
-        } else if column::is_name(trimmed) {
+        } else if column::is_name(trimmed) && (names < 2 || bar == b'|') {
+            names += 1;
             state.program = state.program.or(Some(trimmed));
         } else if !trimmed.is_empty() && !column::is_id(trimmed) {
             return;

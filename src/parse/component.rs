@@ -143,6 +143,17 @@ pub(super) fn group_says<'a>(inside: &'a [u8], state: &mut State<'a>) -> Group {
     Group::Perhaps
 }
 
+/// The level among the parts of a group: `[main/INFO]`, `[42:7:ERROR:file.cc(3)]`.
+pub(super) fn level_inside(inside: &[u8]) -> Option<Level> {
+    inside.split(|byte| matches!(byte, b'/' | b':' | b'|')).find_map(level::upper_word)
+}
+
+/// Whether a name in brackets is a logger and no thread: `org.foo.Bar`.
+pub(super) fn is_logger(name: &[u8]) -> bool {
+    memchr::memchr(b'.', name).is_some()
+        && name.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'.' | b'_' | b'$'))
+}
+
 /// A component that is clearly one: its name, and the place behind it.
 pub(super) fn component_column<'a>(
     cursor: Cursor<'a>,
@@ -206,8 +217,27 @@ pub(super) fn component_column<'a>(
         .then_some((token, behind))
 }
 
-/// Takes a component apart: `name[42]`, `util.py[DEBUG]`, `app.INFO`, `main.go:23`.
+/// Takes a component apart: `name[42]`, `util.py[DEBUG]`, `app.INFO`, `main.go:23`, `W/Tag( 42)`.
 pub(super) fn named<'a>(name: &'a [u8], state: &mut State<'a>) {
+    let mut name = name;
+    if let [letter, b'/', tag @ ..] = name
+        && let Some(found) = level::letter(*letter)
+    {
+        state.level = state.level.or(Some(found));
+        name = tag;
+    }
+    let behind_stem = name.get(column::stem(name).len()..).unwrap_or_default().trim_ascii_start();
+    if let Some(inside) = behind_stem.strip_prefix(b"(").and_then(|inside| inside.strip_suffix(b")"))
+        && let Some(pid) = decimal(inside.trim_ascii())
+    {
+        state.pid = state.pid.or(Some(pid));
+        name = column::stem(name);
+    }
+    // `D( 42: 77)`: a level glued to the ids.
+    if let [letter, b'(', ..] = name {
+        state.level = state.level.or_else(|| level::letter(*letter));
+        return;
+    }
     let mut stem = without_suffix(name);
     if let Some(inside) =
         name.get(stem.len()..).and_then(|suffix| suffix.strip_prefix(b"[")).and_then(|suffix| suffix.strip_suffix(b"]"))

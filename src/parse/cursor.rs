@@ -111,13 +111,14 @@ impl<'a> Cursor<'a> {
         Some(taken)
     }
 
-    /// The inside of a balanced `[...]` or `(...)` that starts here, at most `most` bytes long; steps over it.
+    /// The inside of a balanced `[...]`, `(...)`, `<...>` or `{...}` that starts here, at most `most` bytes long; steps over it.
     pub fn group(&mut self, most: usize) -> Option<&'a [u8]> {
         let open = self.peek(0);
         let close = match open {
             b'[' => b']',
             b'(' => b')',
             b'<' => b'>',
+            b'{' => b'}',
             _ => return None,
         };
         let mut depth = 0usize;

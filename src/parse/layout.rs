@@ -1,32 +1,15 @@
 //! Learns the columns of an application's log from its first lines: where the stamp and the level stand, which columns
 //! are numbers in every line, which one names the component. Structure only: no names of programs or data sets.
-//!
-//! Keeps a class and a hash of each column, never the text, so an unsettled plan stays small.
 
-use xxhash_rust::xxh3::xxh3_64;
+use super::column::Class;
+use super::profile::{COLUMNS_MAX, Columns, Profile};
 
-use super::column::{self, Class};
-use super::cursor::Cursor;
-
-/// Columns looked at from the start of a line.
-const COLUMNS_MAX: usize = 12;
 /// Columns taken behind the stamp and the level.
-const TAIL_MAX: usize = 5;
+const TAIL_MAX: usize = 10;
+/// Columns of no sure class in front of one that is.
+const GAP_MAX: usize = 5;
 /// Fewest lines worth learning from.
 const LINES_MIN: usize = 8;
-
-/// What is remembered of one line.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Profile {
-    columns: [Cell; COLUMNS_MAX],
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Cell {
-    class: Option<Class>,
-    padded: bool,
-    hash: u32,
-}
 
 /// What a column is to a header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +18,8 @@ pub(super) enum Step {
     Must(Class),
     /// Anything: it stands before a column that is sure.
     Any,
+    /// One or a few of anything, and the separator behind them.
+    Until,
 }
 
 /// The columns of a header, left to right.
@@ -45,25 +30,12 @@ pub(super) struct Layout {
     pub component: Option<usize>,
     /// Index of the step that holds the process id.
     pub pid: Option<usize>,
+    /// Columns were learned behind the stamp and the level: what follows is message.
+    pub is_complete: bool,
 }
 
-impl Profile {
-    pub fn of(line: &[u8]) -> Profile {
-        let mut columns = [Cell { class: None, padded: false, hash: 0 }; COLUMNS_MAX];
-        let mut cursor = Cursor::new(line);
-        for cell in &mut columns {
-            let Some(column) = column::next(&mut cursor) else { break };
-            // Truncation keeps enough to tell values apart.
-            *cell = Cell { class: Some(column.class), padded: column.blanks >= 2, hash: xxh3_64(column.text) as u32 };
-        }
-        Profile { columns }
-    }
-
-    /// Whether any column could be a stamp.
-    pub fn has_stamp(&self) -> bool {
-        self.columns.iter().any(|cell| cell.class == Some(Class::Stamp))
-    }
-}
+/// Most columns a [`Step::Until`] takes, the separator included.
+pub(super) const UNTIL_MAX: usize = 5;
 
 impl Layout {
     /// The header all these lines share, or `None` when reading each line by itself does as well.
@@ -72,133 +44,214 @@ impl Layout {
             return None;
         }
         let columns = Columns { profiles };
-        let stamp = (0..COLUMNS_MAX - 2).rev().find(|&index| columns.is(index, Class::Stamp));
-        let level = (0..COLUMNS_MAX - 2).find(|&index| columns.is(index, Class::Level));
-        let sure = stamp.max(level)?;
-        // Without a stamp a level word may well be prose.
-        stamp?;
-        let mut end = sure + 1;
-        let mut component = None;
-        while end < (sure + 1 + TAIL_MAX).min(COLUMNS_MAX - 1) {
-            let is_header = match columns.class(end) {
-                Some(Class::Number | Class::Id | Class::Separator) => columns.varies_behind(end),
-                Some(Class::Group) => columns.varies_behind(end) && !columns.is(end + 1, Class::Separator),
-                Some(Class::Component | Class::Dotted) => {
-                    component = Some(end);
-                    columns.varies_behind(end)
-                }
-                Some(Class::Word) => {
-                    component = Some(end);
-                    columns.is_padded(end) && columns.distinct(end) * 4 <= profiles.len() && columns.varies_behind(end)
-                }
-                Some(Class::Stamp | Class::Level | Class::Address | Class::Mixed | Class::Other) | None => false,
-            };
-            if !is_header {
-                component = component.filter(|index| *index != end);
-                break;
-            }
-            end += 1;
-            if component.is_some() {
-                break;
-            }
-        }
+        let stamp = (0..COLUMNS_MAX - 4).rev().find(|&index| columns.is(index, Class::Stamp));
+        let level = (0..COLUMNS_MAX - 4).find(|&index| columns.is(index, Class::Level));
+        // Without a stamp a level word may well be prose, unless it leads.
+        let sure = match stamp {
+            Some(stamp) => stamp.max(level.unwrap_or(0)) + 1,
+            None => usize::from(level == Some(0)),
+        };
+        let mut learner = Learner { columns, end: sure, component: None, until: false };
+        learner.extend(stamp.is_some());
+        let Learner { columns, end, mut component, until } = learner;
         if (0..end).any(|index| columns.holds_addresses(index)) {
+            return None;
+        }
+        if stamp.is_none() && !is_proven(&columns, end, until) {
             return None;
         }
         // A component may stand before the level (`RAS KERNEL INFO`) or, in a log without levels, before the stamp.
         if component.is_none() {
-            component = match level {
+            component = match level.filter(|level| *level < end) {
                 Some(level) => (0..level).rev().find(|&index| columns.names_component(index)),
                 None => (0..stamp.unwrap_or(0)).find(|&index| columns.names_component(index)),
             };
         }
         let pid = (0..end).find(|&index| {
             // Next to a level a number is a process or a thread; elsewhere it could be anything.
-            columns.is(index, Class::Number) && Some(index) > stamp && level.is_some() && columns.distinct(index) > 1
+            stamp.is_some_and(|stamp| index > stamp)
+                && level.is_some()
+                && columns.is(index, Class::Number)
+                && columns.distinct(index) > 1
         });
-        let steps = (0..end).map(|index| match columns.class(index) {
-            // In front of a sure column there may stand anything: it is header all the same.
-            Some(Class::Number | Class::Id | Class::Group | Class::Component | Class::Separator) if index < sure => {
-                Step::Any
+        let mut steps: Vec<Step> = (0..end).map(|index| step(columns.class(index), index >= sure)).collect();
+        if until {
+            component = component.or(Some(steps.len()));
+            steps.push(Step::Until);
+        }
+        let is_complete = until || end > sure || stamp.is_none();
+        let layout = Layout { steps, component, pid, is_complete };
+        // A lone stamp is read as well without a layout, unless it is a bare number or time of day.
+        let tells = stamp.is_none() || layout.steps.len() > 1 || columns.varies_much_behind(0, false);
+        tells.then_some(layout)
+    }
+}
+
+/// What a column of this class is, before or behind the last stamp and level.
+fn step(class: Option<Class>, is_behind: bool) -> Step {
+    match class {
+        Some(class @ (Class::Stamp | Class::Level)) => Step::Must(class),
+        // In front of a sure column there may stand anything: it is header all the same.
+        Some(
+            class @ (Class::Number
+            | Class::Id
+            | Class::Group
+            | Class::Component
+            | Class::Call
+            | Class::Pair
+            | Class::Letter
+            | Class::Separator),
+        ) if is_behind => Step::Must(class),
+        Some(
+            Class::Number
+            | Class::Id
+            | Class::Group
+            | Class::Component
+            | Class::Call
+            | Class::Pair
+            | Class::Letter
+            | Class::Separator
+            | Class::Address
+            | Class::Told
+            | Class::Dotted
+            | Class::Word
+            | Class::Mixed
+            | Class::Other,
+        )
+        | None => Step::Any,
+    }
+}
+
+/// Without a stamp it takes two sure columns, or one that never repeats, or a level that changes; and messages of many
+/// kinds behind them.
+fn is_proven(columns: &Columns<'_>, end: usize, until: bool) -> bool {
+    if end == 0 {
+        return false;
+    }
+    let is_sure = |index: usize| step(columns.class(index), true) != Step::Any;
+    let is_sure_or_mixed = |&index: &usize| is_sure(index) || columns.is(index, Class::Mixed);
+    let sure = (0..end).filter(is_sure_or_mixed).count();
+    let has_separator = until || (1..end).any(|index| columns.is(index, Class::Separator));
+    let has_level = columns.is(0, Class::Level) && columns.distinct(0) >= 2;
+    let is_counted = (0..end).any(|index| is_sure(index) && columns.never_repeats(index));
+    (sure >= 2 || has_separator || has_level || is_counted)
+        && (until || columns.varies_much_behind(end - 1, sure >= 3 || is_counted))
+}
+
+/// Goes from column to column as long as they are header.
+#[derive(Clone, Copy)]
+struct Learner<'p> {
+    columns: Columns<'p>,
+    /// Columns that are header for sure.
+    end: usize,
+    component: Option<usize>,
+    /// A separator ends the header, some columns further on.
+    until: bool,
+}
+
+impl Learner<'_> {
+    fn extend(&mut self, has_stamp: bool) {
+        let start = self.end;
+        let mut probe = start;
+        // What was found since the last column behind which messages vary.
+        let mut component = None;
+        let last = (start + TAIL_MAX).min(COLUMNS_MAX - 2);
+        while let Some(next) = (probe..last).find_map(|index| self.reaches(probe, index, component)) {
+            component = component.or_else(|| (probe..=next).find(|&index| self.names(index)));
+            probe = next + 1;
+            let varies = if has_stamp && next < start + 5 {
+                self.columns.varies_behind(next)
+            } else {
+                self.columns.varies_much_behind(next, next >= 2 || self.columns.never_repeats(next))
+            };
+            if varies {
+                self.end = probe;
+                self.component = component;
             }
+        }
+        // A name with blanks in some lines: what parts it from the message is sure, where it stands is not.
+        let parted = [self.end, start].into_iter().find(|&from| from > 0 && self.columns.parts_early(from, UNTIL_MAX));
+        if let Some(from) = parted {
+            let is_named = from == self.end && from > start;
+            *self = Learner { end: from, until: true, component: self.component.filter(|_| is_named), ..*self };
+        }
+    }
+
+    /// Whether column `index` is header, with those from `probe` on in front of it.
+    fn reaches(&self, probe: usize, index: usize, component: Option<usize>) -> Option<usize> {
+        let columns = &self.columns;
+        let gap = index - probe;
+        let is_first_name = component.is_none();
+        let is_header = match columns.class(index) {
+            Some(Class::Separator | Class::Group | Class::Level) => gap <= GAP_MAX,
+            Some(Class::Letter) => {
+                gap == 0 && columns.repeats(index) || gap <= 2 && columns.distinct(index) > 1 && columns.repeats(index)
+            }
+            Some(Class::Number) => gap == 0,
+            Some(Class::Pair) => gap == 0 && columns.distinct(index) == 1,
+            Some(Class::Id) => gap <= 2,
+            Some(Class::Component | Class::Call) => is_first_name && gap <= 2 || gap <= 1 && columns.repeats(index),
+            Some(Class::Dotted) => is_first_name && gap == 0,
+            Some(Class::Word | Class::Mixed) => gap == 0 && self.is_padded_name(index, is_first_name),
+            Some(Class::Stamp | Class::Address | Class::Told | Class::Other) => false,
+            None => gap == 0 && self.is_padded_name(index, is_first_name),
+        };
+        let is_gap = |index| columns.is_filled(index) && !columns.holds_addresses(index) && self.may_be_field(index);
+        (is_header && (probe..index).all(is_gap)).then_some(index)
+    }
+
+    /// A name padded to a width, one of a few.
+    fn is_padded_name(&self, index: usize, is_first_name: bool) -> bool {
+        let columns = &self.columns;
+        let is_mixed = columns.is(index, Class::Mixed);
+        columns.is_name(index)
+            && (is_first_name || is_mixed)
+            && (columns.is_padded(index) || is_mixed)
+            && columns.repeats(index)
+    }
+
+    /// Not prose: values that come back, or of one class that is no word.
+    fn may_be_field(&self, index: usize) -> bool {
+        let columns = &self.columns;
+        match columns.class(index) {
             Some(
-                class @ (Class::Stamp
+                Class::Stamp
                 | Class::Level
                 | Class::Number
                 | Class::Id
                 | Class::Group
                 | Class::Component
-                | Class::Separator),
-            ) => Step::Must(class),
-            Some(Class::Address | Class::Dotted | Class::Word | Class::Mixed | Class::Other) | None => Step::Any,
-        });
-        let layout = Layout { steps: steps.collect(), component, pid };
-        // A lone stamp is read as well without a layout.
-        (layout.steps.len() > 1).then_some(layout)
-    }
-}
-
-/// The remembered lines, column by column.
-struct Columns<'p> {
-    profiles: &'p [Profile],
-}
-
-impl Columns<'_> {
-    fn cells(&self, index: usize) -> impl Iterator<Item = &Cell> {
-        self.profiles.iter().filter_map(move |profile| profile.columns.get(index))
+                | Class::Call
+                | Class::Pair
+                | Class::Letter
+                | Class::Separator
+                | Class::Mixed,
+            ) => true,
+            Some(Class::Dotted | Class::Word | Class::Other) => columns.distinct(index) * 3 <= columns.profiles.len(),
+            Some(Class::Address | Class::Told) => false,
+            None => columns.is_name(index) && columns.distinct(index) * 3 <= columns.profiles.len(),
+        }
     }
 
-    /// Nine in ten lines have this class here.
-    fn is(&self, index: usize, class: Class) -> bool {
-        self.cells(index).filter(|cell| cell.class == Some(class)).count() * 10 >= self.profiles.len() * 9
-    }
-
-    /// The class nine in ten lines share here.
-    fn class(&self, index: usize) -> Option<Class> {
-        let class = self.cells(index).find_map(|cell| cell.class)?;
-        let candidates = self.cells(index).take(3).filter_map(|cell| cell.class).chain([class]);
-        candidates.into_iter().find(|class| self.is(index, *class))
-    }
-
-    fn is_padded(&self, index: usize) -> bool {
-        self.cells(index).filter(|cell| cell.padded).count() * 10 >= self.profiles.len() * 9
-    }
-
-    /// How many different values stand here.
-    fn distinct(&self, index: usize) -> usize {
-        let mut hashes: Vec<u32> =
-            self.cells(index).filter(|cell| cell.class.is_some()).map(|cell| cell.hash).collect();
-        hashes.sort_unstable();
-        hashes.dedup();
-        hashes.len()
-    }
-
-    /// Three different words or classes follow this column: otherwise it may be part of the one message there is.
-    fn varies_behind(&self, index: usize) -> bool {
-        (index + 1..index + 3).any(|behind| {
-            let mut kinds: Vec<(Option<Class>, u32)> = self
-                .cells(behind)
-                .map(|cell| {
-                    let is_constant =
-                        matches!(cell.class, Some(Class::Word | Class::Component | Class::Dotted | Class::Other));
-                    (cell.class, if is_constant { cell.hash } else { 0 })
-                })
-                .collect();
-            kinds.sort_unstable_by_key(|(class, hash)| (class.map(|class| class as u8), *hash));
-            kinds.dedup();
-            kinds.len() >= 3
-        })
-    }
-
-    /// More than a stray one.
-    fn holds_addresses(&self, index: usize) -> bool {
-        self.cells(index).filter(|cell| cell.class == Some(Class::Address)).count() * 8 >= self.profiles.len()
-    }
-
-    /// Words without digits, few of them.
-    fn names_component(&self, index: usize) -> bool {
-        matches!(self.class(index), Some(Class::Word | Class::Dotted))
-            && self.distinct(index) * 2 <= self.profiles.len()
+    fn names(&self, index: usize) -> bool {
+        match self.columns.class(index) {
+            Some(Class::Component | Class::Dotted | Class::Call) => true,
+            Some(Class::Word) | None => self.columns.names_component(index),
+            Some(
+                Class::Stamp
+                | Class::Level
+                | Class::Number
+                | Class::Id
+                | Class::Group
+                | Class::Pair
+                | Class::Letter
+                | Class::Separator
+                | Class::Address
+                | Class::Told
+                | Class::Mixed
+                | Class::Other,
+            ) => false,
+        }
     }
 }
 

@@ -126,6 +126,8 @@ fn stamp_column<'a>(cursor: &mut Cursor<'a>, state: &mut State<'a>) -> Option<St
     if matches!(open, b'[' | b'(') {
         ahead.advance(1);
     }
+    // A router's mark for a clock that nothing has set.
+    let _ = ahead.peek(1).is_ascii_uppercase() && ahead.eat(b'*');
     let found = stamp::stamp(&mut ahead)?;
     if matches!(open, b'[' | b'(') {
         let close = if open == b'[' { b']' } else { b')' };
@@ -137,7 +139,10 @@ fn stamp_column<'a>(cursor: &mut Cursor<'a>, state: &mut State<'a>) -> Option<St
                 state.is_proven = true;
             } else if let Some(pid) = decimal(part) {
                 state.pid = state.pid.or(Some(pid));
-            } else if column::is_name(part) && column::is_joined(part) {
+            } else if column::is_name(part)
+                && (column::is_joined(part)
+                    || state.level.is_some() && inside.rsplit(|byte| *byte == b' ').next() == Some(part))
+            {
                 state.program = state.program.or(Some(part));
             }
         }
@@ -147,7 +152,7 @@ fn stamp_column<'a>(cursor: &mut Cursor<'a>, state: &mut State<'a>) -> Option<St
         // Part of a longer word.
         return None;
     }
-    while matches!(ahead.peek(0), b',' | b':') {
+    while ahead.peek(0) == b':' || ahead.peek(0) == b',' && !ahead.peek(1).is_ascii_alphanumeric() {
         ahead.advance(1);
     }
     *cursor = ahead;

@@ -39,6 +39,7 @@ mod application;
 mod lead;
 mod component;
 mod column;
+mod profile;
 mod layout;
 mod headline;
 mod alike;

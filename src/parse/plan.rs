@@ -12,8 +12,9 @@ use super::alike;
 use super::clock::{self, Clock, OffsetCache};
 use super::format::Format;
 use super::head::{Front, Heads};
-use super::layout::{Layout, Profile};
+use super::layout::Layout;
 use super::line::{self, Setting};
+use super::profile::Profile;
 use super::tail::{self, Reading};
 
 /// Lines that vote.
@@ -74,8 +75,10 @@ impl Locator {
 enum Phase {
     Voting {
         votes: [u32; Format::ALL.len()],
-        /// Of the lines that voted for `application`, or for `plain` with a stamp somewhere in front.
+        /// Of the lines that voted for `application` or `plain`.
         profiles: Vec<Profile>,
+        /// Lines that vote: [`VOTERS`], or more where they are at hand.
+        voters: u32,
     },
     Settled {
         format: Format,
@@ -122,9 +125,13 @@ impl Plan {
         }
         let mut trial = Plan::with(self.forced, self.is_inner);
         trial.generation = self.generation;
+        if let Phase::Voting { voters, .. } = &mut trial.phase {
+            *voters = VOTERS_MAX;
+        }
         for line in lines.into_iter().take(VOTERS_MAX as usize) {
             trial.parse(line, reference, context);
         }
+        trial.decide(VOTERS);
         // An early end is no decision: the lines vote again, one by one, when they are parsed.
         if matches!(trial.phase, Phase::Settled { .. }) {
             *self = trial;
@@ -293,28 +300,15 @@ impl Plan {
 
     fn count(&mut self, found: Format, line: &[u8]) {
         match &mut self.phase {
-            Phase::Voting { votes, profiles } => {
+            Phase::Voting { votes, profiles, voters } => {
                 if matches!(found, Format::Application | Format::Plain) {
-                    let profile = Profile::of(line);
-                    if found == Format::Application || profile.has_stamp() {
-                        profiles.push(profile);
-                    }
+                    profiles.push(Profile::of(line));
                 }
                 if let Some(votes) = votes.get_mut(found as usize) {
                     *votes += 1;
                 }
-                let total: u32 = votes.iter().sum();
-                let winner = self.forced.unwrap_or_else(|| winner(votes));
-                let is_learnt = winner != Format::Application || profiles.len() >= LEARNERS || total >= VOTERS_MAX;
-                if total >= VOTERS && is_learnt {
-                    // Lines with a stamp in the same column are an application's, even where no single line tells.
-                    let is_candidate = winner == Format::Application
-                        || winner == Format::Plain && self.forced.is_none() && profiles.len() as u32 * 4 >= total * 3;
-                    let layout = if is_candidate { Layout::learn(profiles).map(Arc::new) } else { None };
-                    let winner = if layout.is_some() { Format::Application } else { winner };
-                    self.phase = settled(winner, layout);
-                    self.generation += 1;
-                }
+                let voters = *voters;
+                self.decide(voters);
             }
             Phase::Settled { format, lines, fits, foreign, .. } => {
                 *lines += 1;
@@ -332,6 +326,24 @@ impl Plan {
                 }
             }
         }
+    }
+
+    /// Ends the vote where enough lines voted.
+    fn decide(&mut self, voters: u32) {
+        let Phase::Voting { votes, profiles, .. } = &self.phase else { return };
+        let total: u32 = votes.iter().sum();
+        let winner = self.forced.unwrap_or_else(|| winner(votes));
+        let is_learnt = winner != Format::Application || profiles.len() >= LEARNERS || total >= VOTERS_MAX;
+        if total < voters || !is_learnt {
+            return;
+        }
+        // Lines with the same columns are an application's, even where no single line tells.
+        let is_candidate = winner == Format::Application
+            || winner == Format::Plain && self.forced.is_none() && profiles.len() as u32 * 4 >= total * 3;
+        let layout = if is_candidate { Layout::learn(profiles).map(Arc::new) } else { None };
+        let winner = if layout.is_some() { Format::Application } else { winner };
+        self.phase = settled(winner, layout);
+        self.generation += 1;
     }
 
     /// Reads the line inside a container's line; what the outer one says of the time counts.
@@ -361,7 +373,7 @@ fn is_container(format: Format) -> bool {
 }
 
 fn voting() -> Phase {
-    Phase::Voting { votes: [0; Format::ALL.len()], profiles: Vec::new() }
+    Phase::Voting { votes: [0; Format::ALL.len()], profiles: Vec::new(), voters: VOTERS }
 }
 
 fn settled(format: Format, layout: Option<Arc<Layout>>) -> Phase {

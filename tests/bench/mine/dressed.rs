@@ -1,7 +1,7 @@
 //! Dresses the messages of labeled sets in headers of many styles and mines what the parser leaves of them: how well are
 //! headers cut away that no set has? Says nothing of the miner, which gets the same messages each time.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::facts::Facts;
 use super::styles::{STYLES, Style};
@@ -19,7 +19,7 @@ struct Set {
 
 /// GA and FGA of every style, means over the sets; and the sets in which a style does worse than the messages alone.
 pub fn accuracy(directory: &Path, wanted: &[&str]) -> anyhow::Result<()> {
-    let sets = sets(directory)?.iter().map(|file| Set::read(file)).collect::<anyhow::Result<Vec<Set>>>()?;
+    let sets = sets(directory)?.iter().map(|file| Set::read(file.as_path())).collect::<anyhow::Result<Vec<Set>>>()?;
     println!("{:<22} {:>6} {:>6} {:>8} {:>6}", "style", "GA", "FGA", "misread", "lost");
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let bare: Vec<f64> = sets.iter().map(|set| set.bare.0).collect();
@@ -82,7 +82,7 @@ pub fn misread(directory: &Path, name: &str, most: usize) -> anyhow::Result<()> 
 }
 
 impl Set {
-    fn read(file: &PathBuf) -> anyhow::Result<Set> {
+    fn read(file: &Path) -> anyhow::Result<Set> {
         let (messages, truth) = labeled(file)?;
         let (groups, _) = mine(&mut new_miner(), &messages);
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
