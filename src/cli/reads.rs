@@ -9,12 +9,16 @@ use crate::source::{MAX_BLOCK_BYTES, MAX_LINE_BYTES, Splitter};
 
 /// Bytes of a read. Small enough to stay near the processor with all that is noted of them.
 const READ_BYTES: usize = 64 << 10;
+/// The same where several threads take turns: a turn is worth waiting for.
+const READ_BYTES_EACH: usize = 256 << 10;
 
 /// An input under way.
 pub struct Blocks {
     input: Box<dyn Read + Send>,
     /// Gets the ends of reads, and lines longer than one.
     splitter: Splitter,
+    /// Bytes of a read.
+    size: usize,
     ended: bool,
 }
 
@@ -40,7 +44,13 @@ impl Block {
 
 impl Blocks {
     pub fn new(input: Box<dyn Read + Send>) -> Blocks {
-        Blocks { input, splitter: Splitter::new(MAX_LINE_BYTES, MAX_BLOCK_BYTES, 0, false), ended: false }
+        let splitter = Splitter::new(MAX_LINE_BYTES, MAX_BLOCK_BYTES, 0, false);
+        Blocks { input, splitter, size: READ_BYTES, ended: false }
+    }
+
+    /// From now on several threads take turns.
+    pub fn share(&mut self) {
+        self.size = READ_BYTES_EACH;
     }
 
     /// Reads the next block; `false` at the end of the input, where there is none.
@@ -53,7 +63,7 @@ impl Blocks {
         if self.ended {
             return Ok(false);
         }
-        block.buffer.resize(READ_BYTES, 0);
+        block.buffer.resize(self.size, 0);
         let length = loop {
             match self.input.read(&mut block.buffer) {
                 Ok(length) => break length,

@@ -60,7 +60,8 @@ struct Turn {
 }
 
 impl Turns {
-    pub fn new(blocks: Blocks, guess: Guess) -> Turns {
+    pub fn new(mut blocks: Blocks, guess: Guess) -> Turns {
+        blocks.share();
         Turns {
             reading: Mutex::new(Reading { blocks, number: 0, ended: false }),
             turn: Mutex::new(Turn { number: 0, guess, outcome: Ok(()) }),
