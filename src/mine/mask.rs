@@ -17,6 +17,8 @@ pub enum Mask {
     /// being quoted: `reply was "disk failure imminent"` is no value.
     Str,
     Time,
+    /// A flag in a dump of many: `true`, `off`, `null`.
+    Bool,
     /// A word of letters and digits that is none of the others: `u4k9x`, `x86`.
     Id,
     /// Whatever stood here differed: the generalized token.
@@ -24,7 +26,7 @@ pub enum Mask {
 }
 
 impl Mask {
-    pub const ALL: [Mask; 14] = [
+    pub const ALL: [Mask; 15] = [
         Mask::Num,
         Mask::Hex,
         Mask::Ip,
@@ -37,6 +39,7 @@ impl Mask {
         Mask::Size,
         Mask::Str,
         Mask::Time,
+        Mask::Bool,
         Mask::Id,
         Mask::Any,
     ];
@@ -55,6 +58,7 @@ impl Mask {
             Mask::Size => "<SIZE>",
             Mask::Str => "<STR>",
             Mask::Time => "<TIME>",
+            Mask::Bool => "<BOOL>",
             Mask::Id => "<ID>",
             Mask::Any => "<*>",
         }

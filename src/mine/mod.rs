@@ -15,6 +15,7 @@ mod prepare;
 mod table;
 mod scan;
 mod quote;
+mod flag;
 mod key;
 mod mask;
 mod value;

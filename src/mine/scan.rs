@@ -5,7 +5,7 @@
 use super::hash::Keys;
 use super::mask::Mask;
 use super::value::{self, is_word};
-use super::{key, quote};
+use super::{flag, key, quote};
 
 /// Bytes of a message that are looked at; what lies beyond is only counted.
 pub const MAX_BYTES: usize = 8 * 1024;
@@ -86,6 +86,8 @@ pub struct Scan {
     mask: Option<Mask>,
     /// `<*>` is an open place. In a message it is text that somebody wrote, and must not open anything.
     is_template: bool,
+    /// Its flags are values.
+    is_dump: bool,
     /// Something was cut off: the message was too long or had too many tokens.
     cut: bool,
 }
@@ -111,6 +113,7 @@ impl Scan {
         let length = message.floor_char_boundary(limit);
         self.cut = length < whole.len();
         let bytes = whole.get(..length).unwrap_or_default();
+        self.is_dump = flag::is_dump(bytes);
         let mut at = 0;
         while let Some(byte) = bytes.get(at) {
             if byte.is_ascii_whitespace() {
@@ -183,7 +186,11 @@ impl Scan {
                 break;
             }
             let next = match byte {
-                b'<' => Mask::at(bytes, at).map(|(mask, end)| (self.written(mask), end)),
+                b'<' => match Mask::at(bytes, at) {
+                    Some((mask, end)) => Some((self.written(mask), end)),
+                    None if is_word(previous) || matches!(previous, b'<' | b'>') => None,
+                    None => value::less_than(bytes, at).map(|end| (Mask::Dur, end)),
+                },
                 b'/' | b'~' | b'\\' | b'.'
                     if !is_word(previous) && !matches!(previous, b'<' | b'>' | b'/' | b'.' | b'*') =>
                 {
@@ -208,7 +215,11 @@ impl Scan {
                 b':' if !is_word(previous) && previous != b'>' && bytes.get(at + 1) == Some(&b':') => {
                     value::ip6(bytes, at).or_else(|| value::unspecified(bytes, at)).map(|end| (Mask::Ip, end))
                 }
-                _ if is_word(byte) && !is_word(previous) => word_value(bytes, at, previous, &ahead),
+                _ if is_word(byte) && !is_word(previous) => match self.is_dump.then(|| flag::flag(bytes, at)).flatten()
+                {
+                    Some(end) => Some((Mask::Bool, end)),
+                    None => word_value(bytes, at, previous, &ahead),
+                },
                 _ => None,
             };
             let end = match next {
@@ -247,8 +258,10 @@ impl Scan {
         let digit = word.iter().position(u8::is_ascii_digit);
         let hexadecimal = word.iter().all(u8::is_ascii_hexdigit);
         match digit {
-            // `a2=fff`: who numbers keys has numbers behind them.
-            None if hexadecimal && (length >= 8 || self.class.ends_with(&[VALUE, b'='])) => self.push_mask(Mask::Hex),
+            // `a2=fff`: who numbers keys has numbers behind them. `Token{beadfeed`: some hashes have no digit.
+            None if hexadecimal && (length >= 8 || self.behind_number_key() || length >= 6 && self.names_object()) => {
+                self.push_mask(Mask::Hex);
+            }
             None => {
                 self.class.extend_from_slice(word);
                 self.text.push_str(text);
@@ -263,6 +276,15 @@ impl Scan {
             Some(_) => self.push_mask(Mask::Id),
         }
         end
+    }
+
+    fn behind_number_key(&self) -> bool {
+        self.class.ends_with(&[VALUE, b'='])
+    }
+
+    /// `ActivityRecord{`, `java.lang.Object@`: the hash of the object follows.
+    fn names_object(&self) -> bool {
+        matches!(self.class.as_slice(), [.., name, b'{' | b'@'] if is_word(*name) || *name == VALUE)
     }
 
     /// A placeholder that stands in the text itself.
@@ -444,6 +466,11 @@ mod tests {
         check("  spaces \t are   one ", "spaces are one");
         check("größe 5µs naïve1", "größe <DUR> naïve<NUM>");
         check("arch=c000003e a0=7ffc a1=0 a2=fff a3=b items=1", "arch=<HEX> <ID>=<HEX> items=<NUM>");
+        check("Token{de9231d ActivityRecord{1234567 u0", "Token{<HEX> ActivityRecord{<NUM> u<NUM>");
+        check("Token{abcdefa Object@deface Face{decades", "Token{<HEX> Object@<HEX> Face{decades");
+        check("vis=0 vis=ffffffff vis=40000500", "vis=<NUM>");
+        check("lifetime <1 sec, <5ms or <-2 hours", "lifetime <DUR>, <DUR> or <DUR>");
+        check("prio <5> or <5 seconds5 x<1 sec", "prio <<NUM>> or <<NUM> seconds<NUM> x<<NUM> sec");
         check("got {\"a\":1,\"b\":\"x\",\"c\":[1,2]} ok", "got {\"a\":<NUM>,\"b\":\"x\",\"c\":[<NUM>]} ok");
         check("", "");
     }

@@ -497,6 +497,10 @@ fn delimiters_cost_linear_time() {
         "P1",
         "“",
         "<a@b",
+        "<1 ",
+        "=on ",
+        "a: = ",
+        "a=true",
     ] {
         let mut miner = miner();
         let line = unit.repeat(64 * 1024 / unit.len());
@@ -521,7 +525,7 @@ proptest! {
 
     #[test]
     fn a_masked_text_with_larger_parts_is_masked(
-        text in "(17|2005|5|Jun|June|Fri|AM|UTC|\\+0200|20:55:07|3:55|/a|\\./b|\\.\\./|C:/|~u/|c d\\.e|\\[::1\\]:80|\\[::\\]|:::8|aa:|0a1b\\.|PT5M|5\\.5S|MB|a@b\\.c|u@1\\.service|\\{\"a\":|,\"b\":|=f|http://x|<NUM>|<PATH>|[ ,:;=\"'<>/.-]){0,24}"
+        text in "(17|2005|5|Jun|June|Fri|AM|UTC|\\+0200|20:55:07|3:55|/a|\\./b|\\.\\./|C:/|~u/|c d\\.e|\\[::1\\]:80|\\[::\\]|:::8|aa:|0a1b\\.|PT5M|5\\.5S|MB|a@b\\.c|u@1\\.service|\\{\"a\":|,\"b\":|=f|=true|=no|: on|=null|X\\{abcdef|<1 sec| sec|<5ms|http://x|<NUM>|<PATH>|[ ,:;=\"'<>/.-]){0,24}"
     ) {
         let once = Miner::mask(&text);
         prop_assert_eq!(Miner::mask(&once), once);

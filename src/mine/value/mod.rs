@@ -48,6 +48,29 @@ pub fn value(text: &[u8], at: usize, word: usize) -> Option<(Mask, usize)> {
     quantity::quantity(text, at)
 }
 
+/// Where the time ends that something took less than, behind the `<` at `at`: `<1 sec`, `<5ms`.
+pub fn less_than(text: &[u8], at: usize) -> Option<usize> {
+    let start = at + 1;
+    let (mask, end) = match text.get(start)? {
+        b'<' => Mask::at(text, start)?,
+        first => {
+            let start = start + usize::from(matches!(first, b'+' | b'-'));
+            let word = word_length(text, start);
+            // As long as a number may be, it is one.
+            let number = || (word > 0 && digits(text, start, word) == word).then_some((Mask::Num, start + word));
+            if !text.get(start)?.is_ascii_digit() {
+                return None;
+            }
+            value(text, start, word).or_else(number)?
+        }
+    };
+    match mask {
+        Mask::Dur => Some(end),
+        Mask::Num if is(text, end, b' ') => quantity::duration_unit(text, end + 1),
+        _ => None,
+    }
+}
+
 fn address(text: &[u8], at: usize) -> Option<(Mask, usize)> {
     if let Some(end) = address::uuid(text, at) {
         return Some((Mask::Uuid, end));

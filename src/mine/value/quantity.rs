@@ -30,6 +30,12 @@ pub(super) fn quantity(text: &[u8], at: usize) -> Option<(Mask, usize)> {
     None
 }
 
+/// Where the unit of time ends that stands at `at` as a word.
+pub(super) fn duration_unit(text: &[u8], at: usize) -> Option<usize> {
+    let end = at + unit_length(text, at);
+    (is_duration(text.get(at..end)?) && ends(text, end)).then_some(end)
+}
+
 /// A duration of ISO 8601: `PT5M30.5S`, `P1DT2H`.
 pub(super) fn iso_duration(text: &[u8], at: usize) -> Option<usize> {
     let mut end = at + 1;
