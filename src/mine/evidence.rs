@@ -21,6 +21,8 @@ enum Nature {
     Identifier,
     /// `SUSPENDED`: programs write their states in capitals.
     State,
+    /// Several items: who prints a list has had another one before.
+    List,
     Plain,
 }
 
@@ -37,11 +39,13 @@ pub fn needed(known: &str, seen: &str, before: &str, keyed: bool) -> u32 {
         (Nature::Value, _) | (_, Nature::Value) => VALUES,
         (Nature::Number, Nature::Number | Nature::Identifier) | (Nature::Identifier, Nature::Number) => VALUES,
         _ if announces_name(announcing) => NAMED,
+        // `5.2 KB` and `1.1 MB` are two quantities of one thing.
+        _ if before.ends_with("<NUM>") && is_unit(known) && is_unit(seen) => VALUES,
         // `exit status 0` and `exit status unknown` are two things to say.
         (Nature::Number, Nature::State | Nature::Plain) | (Nature::State | Nature::Plain, Nature::Number) => PLAIN,
         _ if keyed => KEYED,
+        (Nature::Identifier | Nature::List, _) | (_, Nature::Identifier | Nature::List) => IDENTIFIERS,
         (Nature::State, Nature::State) => STATES,
-        (Nature::Identifier, _) | (_, Nature::Identifier) => IDENTIFIERS,
         (Nature::State | Nature::Plain, Nature::State | Nature::Plain) => PLAIN,
     }
 }
@@ -53,6 +57,9 @@ fn nature(text: &str) -> Nature {
     if text.starts_with('<') && text.ends_with('>') && !text.contains(' ') {
         return Nature::Value;
     }
+    if text.contains(", ") {
+        return Nature::List;
+    }
     let text = text.trim_matches(|letter: char| !letter.is_alphanumeric());
     if text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') {
         return Nature::State;
@@ -61,6 +68,10 @@ fn nature(text: &str) -> Nature {
         return Nature::Identifier;
     }
     Nature::Plain
+}
+
+fn is_unit(text: &str) -> bool {
+    super::value::unit(text.trim_matches(|letter: char| letter.is_ascii_punctuation()).as_bytes()).is_some()
 }
 
 /// What is left of two tokens without the words they begin and end with in common.
@@ -117,6 +128,11 @@ mod tests {
         assert_eq!(needed("user=alice", "user=bob", "x", true), KEYED);
         assert_eq!(needed("\"host\":\"a\"", "\"host\":\"b\"", "x", true), NAMED);
         assert_eq!(needed("tty=a", "tty=b", "user", true), KEYED);
+        check("<NUM>", "KB,", "MB,", VALUES);
+        check("(<NUM>", "s", "ms", VALUES);
+        check("<NUM>", "KB", "files", PLAIN);
+        check("in", "KB", "MB", STATES);
+        check("keys", "[HOME]", "[HOME, END]", IDENTIFIERS);
         check("by", "dcbf.........<NUM>", "icbi.........<NUM>", PLAIN);
     }
 

@@ -16,6 +16,7 @@ mod table;
 mod scan;
 mod quote;
 mod flag;
+mod list;
 mod key;
 mod mask;
 mod value;

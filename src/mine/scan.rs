@@ -5,7 +5,7 @@
 use super::hash::Keys;
 use super::mask::Mask;
 use super::value::{self, is_word};
-use super::{flag, key, quote};
+use super::{flag, key, list, quote};
 
 /// Bytes of a message that are looked at; what lies beyond is only counted.
 pub const MAX_BYTES: usize = 8 * 1024;
@@ -13,6 +13,8 @@ pub const MAX_BYTES: usize = 8 * 1024;
 pub const MAX_TOKENS: usize = 127;
 /// Tokens between a quote and its end.
 const MAX_QUOTED: usize = 24;
+/// Items of a list in brackets.
+const MAX_ITEMS: usize = 64;
 
 /// The key of a token without `=`.
 pub const NO_KEY: u64 = u64::MAX;
@@ -143,6 +145,7 @@ impl Scan {
             });
         }
         self.join_quoted(keys);
+        self.join_lists(keys);
     }
 
     pub fn text(&self) -> &str {
@@ -301,6 +304,10 @@ impl Scan {
             self.class.push(ANY);
             return;
         }
+        self.class_value();
+    }
+
+    fn class_value(&mut self) {
         match self.class.as_slice() {
             [.., VALUE] => {}
             [.., VALUE, b'.' | b':' | b',' | b'-' | b'/' | b'_' | b'+'] => {
@@ -323,10 +330,7 @@ impl Scan {
             [head @ .., ANY] | [head @ .., ANY, b','] if key != NO_KEY && Some(head.len()) == key_length => Is::Keyed,
             _ => Is::Word,
         };
-        let length = class.len();
-        // Room behind the class lets it be hashed in one block.
-        self.class.extend_from_slice(&[0; 16]);
-        let class = even(keys.hash_start(&self.class, length));
+        let class = self.hashed_class(keys);
         let end = self.text.len() as u32;
         let token = Token { start: start as u32, end, class, key, is, glued, mask: self.mask, list: false };
         // Two values may be two things; three of a kind are a list.
@@ -343,6 +347,70 @@ impl Scan {
             }
             None => self.tokens.push(token),
         }
+    }
+
+    fn hashed_class(&mut self, keys: &Keys) -> u64 {
+        let length = self.class.len();
+        // Room behind the class lets it be hashed in one block.
+        self.class.extend_from_slice(&[0; 16]);
+        even(keys.hash_start(&self.class, length))
+    }
+
+    /// A list in brackets is one token, whatever the number of its items. Of values it is the same list with any number.
+    fn join_lists(&mut self, keys: &Keys) {
+        let mut kept = 0;
+        let mut at = 0;
+        while let Some(mut token) = self.tokens.get(at).copied() {
+            at += 1;
+            if let Some(closing) = list::opened(self.token_text(&token)) {
+                let rest = self.tokens.get(at..).unwrap_or_default().iter().take(MAX_ITEMS);
+                let rest: Vec<Token> = rest.copied().collect();
+                let texts = rest.iter().map(|next| self.token_text(next));
+                if let Some(found) = list::end(self.token_text(&token), texts, closing) {
+                    for next in rest.iter().take(found.tokens) {
+                        token.class = even(keys.join(token.class, next.class));
+                        token.end = next.end;
+                    }
+                    token.is = Is::Word;
+                    at += found.tokens;
+                    if found.of_values {
+                        token.class = self.class_of_values(&token, keys);
+                    }
+                }
+            }
+            if let Some(place) = self.tokens.get_mut(kept) {
+                *place = token;
+            }
+            kept += 1;
+        }
+        self.tokens.truncate(kept);
+    }
+
+    /// The class of a list of values as if it had one.
+    fn class_of_values(&mut self, token: &Token, keys: &Keys) -> u64 {
+        let text = std::mem::take(&mut self.text);
+        let (head, tail) = list::around(text.get(token.start as usize..token.end as usize).unwrap_or_default());
+        self.class.clear();
+        for (part, is_head) in [(head, true), (tail, false)] {
+            let mut at = 0;
+            while let Some(byte) = part.as_bytes().get(at) {
+                match Mask::at(part.as_bytes(), at) {
+                    Some((_, end)) => {
+                        self.class_value();
+                        at = end;
+                    }
+                    None => {
+                        self.class.push(*byte);
+                        at += 1;
+                    }
+                }
+            }
+            if is_head {
+                self.class.push(VALUE);
+            }
+        }
+        self.text = text;
+        self.hashed_class(keys)
     }
 
     /// A quoted phrase is one token, whatever the number of its words.

@@ -10,6 +10,7 @@ mod place;
 
 pub use address::{bracketed, ip6, unspecified};
 pub use place::{mail, path, quoted_path, url};
+pub use unit::unit;
 
 use super::mask::Mask;
 

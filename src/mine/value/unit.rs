@@ -6,7 +6,7 @@ use crate::mine::mask::Mask;
 pub(super) const MAX_UNIT: usize = 12;
 
 /// What a number with this unit is.
-pub(super) fn unit(unit: &[u8]) -> Option<Mask> {
+pub fn unit(unit: &[u8]) -> Option<Mask> {
     if is_duration(unit) {
         return Some(Mask::Dur);
     }
