@@ -2,6 +2,7 @@
 
 use super::address::ip4;
 use super::{ends, is, is_word, run};
+use crate::mine::mask::Mask;
 
 /// Bytes of a quoted path behind its first space.
 const MAX_QUOTED_PATH: usize = 256;
@@ -45,6 +46,10 @@ pub fn mail(text: &[u8], at: usize) -> Option<usize> {
     let length = run(text, start, 255, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
     let end = trim(text, start, start + length);
     let domain = text.get(start..end)?;
+    // A masked part of the name: what it was masked for is no mail address either.
+    if end < start + length && Mask::at(text, start + length).is_some() {
+        return None;
+    }
     let bracketed = at.checked_sub(1).is_some_and(|before| is(text, before, b'<')) && is(text, end, b'>');
     let whole = (domain.contains(&b'.') || bracketed) && !UNITS.iter().any(|unit| domain.ends_with(unit));
     (whole && domain.first()?.is_ascii_alphanumeric() && ends(text, end)).then_some(end)
