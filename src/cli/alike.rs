@@ -54,7 +54,7 @@ impl Alike {
     ///
     /// # Errors
     /// When there is none; [`Alike::put`] wants to know that.
-    #[inline]
+    #[inline(always)]
     pub fn find(
         &mut self,
         line: &PreparedLine,

@@ -51,7 +51,7 @@ impl Heads {
     }
 
     /// The same where [`Heads::tail_at`] told the end, and no host came or went since.
-    #[inline]
+    #[inline(always)]
     pub fn front_before(&mut self, line: &[u8], reference: i64, end: usize) -> Option<Front> {
         let time = self.start.again(line, reference)?;
         self.with_tail(line, time, end)
@@ -62,7 +62,7 @@ impl Heads {
         self.hosts.version()
     }
 
-    #[inline]
+    #[inline(always)]
     fn with_tail(&self, line: &[u8], time: Timestamp, end: usize) -> Option<Front> {
         let level = self.start.level.map_or(u64::MAX, |level| level as u64);
         Some(Front {

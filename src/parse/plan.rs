@@ -187,7 +187,7 @@ impl Plan {
     }
 
     /// The same where a [`Locator`] of this [`Plan::hosts_version`] told that the tail begins at `end`.
-    #[inline]
+    #[inline(always)]
     pub fn front_before(&mut self, line: &[u8], reference: Timestamp, end: usize) -> Option<Front> {
         if self.has_fronts() { self.heads.front_before(line, clock::rounded(reference), end) } else { None }
     }
