@@ -56,7 +56,7 @@ fn check(format: Format, lines: &[Vec<u8>]) -> usize {
         assert_eq!(header, fresh, "{shown}");
         let template = miner.mine(&header.message).template;
         if let Some((front, shape)) = front.zip(shape)
-            && plan.reads_by_shape(line, &front, &header)
+            && plan.reading(line, &front, &header).is_some()
         {
             tails.put(shape, front.context, answers.len() as u32);
             answers.push((header.program.into_owned(), header.level, template));

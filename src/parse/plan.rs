@@ -197,14 +197,8 @@ impl Plan {
         self.heads.version()
     }
 
-    /// Whether all lines with a front of the same [`Front::context`] and an ASCII tail of the same shape get the same
-    /// program, level and unit as this one, and are message from the same place on. `header` is what the line was
-    /// parsed to, `front` what its front was before.
-    pub fn reads_by_shape(&self, line: &[u8], front: &Front, header: &Header<'_>) -> bool {
-        line.get(front.end..).is_some_and(|tail| tail::is_read_by_shape(tail, header))
-    }
-
-    /// What a line was parsed to, for all lines of which [`Plan::reads_by_shape`] speaks; `None` where it says no.
+    /// What a line was parsed to, for all lines of its shape, from the tag on, behind the same front; `None` where its
+    /// shape does not tell.
     pub fn reading(&self, line: &[u8], front: &Front, header: &Header<'_>) -> Option<Reading> {
         Reading::of(line.get(front.end..)?, header)
     }
